@@ -1,0 +1,39 @@
+"""Bytes to frames and back: server-sent events, NDJSON, and the elements of a JSON array.
+
+Sans-I/O and on bytes: feed what the transport gave, however it was cut, and get every frame that
+is complete. A frame is delivered by the very byte that completes it. Nothing here knows a
+provider; nothing here imports a transport, a loop or a clock.
+
+An error never swallows what came before it: frames that a call completed are returned, and the
+error is raised by the next call. It is raised at once where nothing came before it.
+"""
+
+from .document import MAX_DEPTH, loads
+from .json_array import JSONArrayEncoder, JSONArrayFramer
+from .ndjson import MAX_LINE_BYTES, NDJSONFramer, encode_record
+from .sse import (
+    MAX_EVENT_BYTES,
+    MAX_EVENT_LINES,
+    ServerSentEvent,
+    SSEFramer,
+    SSEParser,
+    encode_comment,
+    encode_event,
+)
+
+__all__ = (
+    "MAX_DEPTH",
+    "MAX_EVENT_BYTES",
+    "MAX_EVENT_LINES",
+    "MAX_LINE_BYTES",
+    "JSONArrayEncoder",
+    "JSONArrayFramer",
+    "NDJSONFramer",
+    "SSEFramer",
+    "SSEParser",
+    "ServerSentEvent",
+    "encode_comment",
+    "encode_event",
+    "encode_record",
+    "loads",
+)

@@ -1,0 +1,412 @@
+"""Server-sent events, by the WHATWG algorithm (HTML, section 9.2.6), incremental and on bytes.
+
+Two layers. `SSEFramer` cuts the bytes into blocks, which is all that a decoder of tokens needs;
+`SSEParser` reads each block into a `ServerSentEvent` and keeps the state that outlives a block
+(last event id, reconnection time).
+
+Line ends are CR, LF and CRLF and nothing else. They cannot be part of a multi-byte character, so
+they are made LF before anything is searched; a CR ends its line at once, and a flag swallows the
+LF that may follow, so no event waits for a byte that may never come. The end of a block is then
+two LFs, found in C. Bytes of an unfinished block are kept once and searched once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ..errors import EventTooLarge
+
+if TYPE_CHECKING:
+    from ..errors import ProtocolError
+
+__all__ = (
+    "MAX_EVENT_BYTES",
+    "MAX_EVENT_LINES",
+    "SSEFramer",
+    "SSEParser",
+    "ServerSentEvent",
+    "encode_comment",
+    "encode_event",
+    "event_data",
+    "event_name",
+)
+
+MAX_EVENT_BYTES = 64 * 1024 * 1024
+"""Largest event by default: images and audio come as base64 in one event, 64 MiB has been seen."""
+
+MAX_EVENT_LINES = 1_000_000
+"""Most lines of one event: an empty data line is 5 bytes on the wire and an object in memory."""
+
+_FIELDS = (b"data", b"event", b"id", b"retry")
+_LONGEST_FIELD = 6  # "retry:"
+_COMPACT_AT = 16 * 1024
+_BOM = b"\xef\xbb\xbf"
+_LF, _CR = 0x0A, 0x0D
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSentEvent:
+    """One event as dispatched.
+
+    Attributes:
+        event: Its type; ``message`` where the stream gave none.
+        data: Its data lines, joined with LF.
+        id: The last event id at that moment; it persists over events.
+        retry: The reconnection time in milliseconds that this event's block set, if any.
+    """
+
+    event: str = "message"
+    data: str = ""
+    id: str = ""
+    retry: int | None = None
+
+
+class SSEFramer:
+    """Cuts an event stream into blocks: the lines between two blank lines, ended by LF.
+
+    A block may hold no data (a comment, an id alone); it is the reader's to pass over.
+
+    Args:
+        mode: What an unfinished last block at the end of the input is. ``whatwg`` drops it;
+            ``lenient`` reads it as if two line feeds followed, since servers leave them out.
+        max_event_bytes: Largest block in bytes, line ends included.
+        max_event_lines: Most lines in a block.
+        keep_unknown: Keep lines of unknown fields. Off, they and comments are dropped as they
+            arrive, so that an endless one costs nothing.
+    """
+
+    __slots__ = (
+        "_compact_at",
+        "_kept_bytes",
+        "_kept_lines",
+        "_pending",
+        "_skip_lf",
+        "_skip_line",
+        "_start",
+        "error",
+        "keep_unknown",
+        "max_event_bytes",
+        "max_event_lines",
+        "mode",
+    )
+
+    def __init__(
+        self,
+        *,
+        mode: Literal["whatwg", "lenient"] = "lenient",
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        max_event_lines: int = MAX_EVENT_LINES,
+        keep_unknown: bool = False,
+    ) -> None:
+        self.mode = mode
+        self.max_event_bytes = max_event_bytes
+        self.max_event_lines = max_event_lines
+        self.keep_unknown = keep_unknown
+        self.error: ProtocolError | None = None
+        self._pending = bytearray()  # the unfinished block, line ends already LF
+        self._start: bytes | None = (
+            b""  # the first bytes, until it is settled whether they are a BOM
+        )
+        self._skip_lf = False  # the last byte was a CR: an LF now belongs to it
+        self._skip_line = False  # inside a line that is not kept
+        self._kept_bytes = 0  # how much of the unfinished block are whole lines known to be kept
+        self._kept_lines = 0
+        self._compact_at = min(_COMPACT_AT, max_event_bytes)
+
+    @property
+    def pending(self) -> bytes:
+        """The unfinished block so far, line ends made LF."""
+        return bytes(self._pending)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes.
+
+        Args:
+            data: Any number of bytes, cut anywhere.
+
+        Returns:
+            The blocks that these bytes complete.
+
+        Raises:
+            EventTooLarge: A block is over a limit. Raised by the next call if this one
+                completes blocks before it.
+        """
+        if self.error is not None:
+            raise self.error
+        if self._start is not None:
+            data = self._after_bom(data)
+        if self._skip_lf and data:
+            self._skip_lf = False
+            if data[0] == _LF:
+                data = data[1:]
+        if not data:
+            return []
+        if b"\r" in data:
+            self._skip_lf = data[-1] == _CR
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if self._skip_line:
+            data = self._after_skipped_line(data)
+        return self._cut(data) if data else []
+
+    def close(self, *, clean: bool = True) -> list[bytes]:
+        """End the input.
+
+        Args:
+            clean: The body ended as HTTP says it should. Only then does ``lenient`` read an
+                unfinished last block.
+
+        Returns:
+            That block, in a list, or nothing.
+
+        Raises:
+            EventTooLarge: As latched by `feed`.
+        """
+        if self.error is not None:
+            raise self.error
+        if self._start:
+            self._pending += self._start
+        self._start = None
+        block = bytes(self._pending).rstrip(b"\n")
+        self._pending.clear()
+        return [block] if block and clean and self.mode == "lenient" else []
+
+    def _after_bom(self, data: bytes) -> bytes:
+        head = (self._start or b"") + data
+        if len(head) < len(_BOM) and _BOM.startswith(head):
+            self._start = head
+            return b""
+        self._start = None
+        return head.removeprefix(_BOM)
+
+    def _after_skipped_line(self, data: bytes) -> bytes:
+        end = data.find(b"\n")
+        if end < 0:
+            return b""
+        self._skip_line = False
+        return data[end + 1 :]
+
+    def _cut(self, data: bytes) -> list[bytes]:
+        pending = self._pending
+        if not pending:
+            blocks = data.split(b"\n\n")
+            pending += blocks.pop()
+        elif b"\n\n" in data or (pending[-1] == _LF and data[0] == _LF):
+            pending += data
+            blocks = bytes(pending).split(b"\n\n")
+            pending[:] = blocks.pop()
+            self._kept_bytes = self._kept_lines = 0
+            self._compact_at = min(_COMPACT_AT, self.max_event_bytes)
+        else:
+            pending += data
+            blocks = []
+        if blocks:
+            blocks = self._within_limits(blocks)
+        if len(pending) > self._compact_at and self.error is None:
+            self._compact()
+        if self.error is not None and not any(blocks):
+            raise self.error
+        return blocks
+
+    def _within_limits(self, blocks: list[bytes]) -> list[bytes]:
+        for position, block in enumerate(blocks):
+            # A block has fewer lines than bytes, so short ones need no count.
+            if len(block) > self.max_event_bytes or len(block) > self.max_event_lines:
+                lines = [line for line in block.split(b"\n") if self._kept(line)]
+                blocks[position] = b"\n".join(lines)
+                if self._exceeded(len(blocks[position]), len(lines), block):
+                    return blocks[:position]
+        return blocks
+
+    def _compact(self) -> None:
+        """Drop from the unfinished block what will never be read, and hold it to its limits.
+
+        Lines that were looked at once are not looked at again, and the next look comes when the
+        block has doubled, so the cost is linear.
+        """
+        pending, start = self._pending, self._kept_bytes
+        end = pending.rfind(b"\n", start) + 1
+        if end:
+            fresh = bytes(pending[start:end]).split(b"\n")
+            lines = [line + b"\n" for line in fresh if self._kept(line)]
+            pending[start:end] = b"".join(lines)
+            # The LF of the last kept line stays, so that a blank line after a dropped one is seen.
+            self._kept_bytes += sum(map(len, lines))
+            self._kept_lines += len(lines)
+        if not self._kept(
+            bytes(pending[self._kept_bytes : self._kept_bytes + 64]), unfinished=True
+        ):
+            self._skip_line = len(pending) > self._kept_bytes
+            del pending[self._kept_bytes :]
+        size = len(pending) - pending.endswith(b"\n")
+        if not self._exceeded(size, self._kept_lines, bytes(pending[:40])):
+            self._compact_at = min(max(_COMPACT_AT, 2 * len(pending)), self.max_event_bytes + 1)
+
+    def _exceeded(self, size: int, lines: int, block: bytes) -> bool:
+        if size <= self.max_event_bytes and lines <= self.max_event_lines:
+            return False
+        self._pending.clear()
+        self.error = EventTooLarge(
+            f"one server-sent event is over the limit of {self.max_event_bytes} bytes and "
+            f"{self.max_event_lines} lines (max_event_bytes, max_event_lines); "
+            f"it begins with {block[:40]!r}"
+        )
+        return True
+
+    def _kept(self, line: bytes, *, unfinished: bool = False) -> bool:
+        if not line or line[:1] == b":":
+            return False
+        if self.keep_unknown:
+            return True
+        name, colon, _ = line.partition(b":")
+        if unfinished and not colon:
+            return len(name) < _LONGEST_FIELD
+        return name in _FIELDS
+
+
+class SSEParser:
+    """Reads an event stream into events.
+
+    Takes the same arguments as `SSEFramer`.
+
+    Attributes:
+        last_event_id: The id to send as ``Last-Event-ID`` on reconnection.
+    """
+
+    def __init__(
+        self,
+        *,
+        mode: Literal["whatwg", "lenient"] = "lenient",
+        max_event_bytes: int = MAX_EVENT_BYTES,
+        max_event_lines: int = MAX_EVENT_LINES,
+    ) -> None:
+        self._framer = SSEFramer(
+            mode=mode, max_event_bytes=max_event_bytes, max_event_lines=max_event_lines
+        )
+        self.last_event_id = ""
+        self._retry: int | None = None
+
+    @property
+    def retry(self) -> int | None:
+        """The reconnection time in milliseconds; it counts as soon as its line has ended."""
+        value = self._retry
+        head, newline, _ = self._framer.pending.rpartition(b"\n")
+        for line in head.split(b"\n") if newline else ():
+            value = _reconnection_time(line, value)
+        return value
+
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
+        """Take the next bytes and give the events that they complete.
+
+        Raises:
+            EventTooLarge: An event is over a limit; events before it are returned first.
+        """
+        return self._read(self._framer.feed(data))
+
+    def close(self, *, clean: bool = True) -> list[ServerSentEvent]:
+        """End the input; see `SSEFramer.close`."""
+        self._retry = self.retry
+        return self._read(self._framer.close(clean=clean))
+
+    def _read(self, blocks: list[bytes]) -> list[ServerSentEvent]:
+        events = []
+        for block in blocks:
+            event = self._dispatch(block)
+            if event is not None:
+                events.append(event)
+        return events
+
+    def _dispatch(self, block: bytes) -> ServerSentEvent | None:
+        name = ""
+        data: list[str] = []
+        retry: int | None = None
+        for line in block.split(b"\n"):
+            field, _, value = line.partition(b":")
+            value = value.removeprefix(b" ")
+            if field == b"data":
+                data.append(value.decode("utf-8", "replace"))
+            elif field == b"event":
+                name = value.decode("utf-8", "replace")
+            elif field == b"id":
+                if b"\0" not in value:
+                    self.last_event_id = value.decode("utf-8", "replace")
+            elif field == b"retry":
+                retry = _reconnection_time(line, retry)
+        if retry is not None:
+            self._retry = retry
+        if not data:
+            return None
+        return ServerSentEvent(name or "message", "\n".join(data), self.last_event_id, retry)
+
+
+def _reconnection_time(line: bytes, otherwise: int | None) -> int | None:
+    field, _, value = line.partition(b":")
+    digits = value.removeprefix(b" ")
+    # ASCII digits only: int() would take signs, blanks, underscores and other scripts' digits.
+    # bytes.isdigit() is ASCII by definition. More than 18 digits is no time that anyone waits.
+    if field == b"retry" and digits.isdigit() and len(digits) <= 18:
+        return int(digits)
+    return otherwise
+
+
+def event_data(block: bytes) -> bytes | None:
+    """Give the data of a block, its lines joined with LF, or ``None`` if it has no data field."""
+    if block.startswith(b"data: ") and b"\n" not in block:
+        return block[6:]
+    lines = []
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"data":
+            lines.append(value.removeprefix(b" "))
+    return b"\n".join(lines) if lines else None
+
+
+def event_name(block: bytes) -> str:
+    """Give the event type of a block; ``""`` where it has none."""
+    name = b""
+    for line in block.split(b"\n"):
+        field, _, value = line.partition(b":")
+        if field == b"event":
+            name = value.removeprefix(b" ")
+    return name.decode("utf-8", "replace")
+
+
+def encode_event(
+    data: str | bytes,
+    *,
+    event: str | None = None,
+    id: str | None = None,
+    retry: int | None = None,
+) -> bytes:
+    """Encode one event.
+
+    Args:
+        data: Its data; line ends in it make several data lines, and arrive as LF.
+        event: Its type.
+        id: Its id; must hold no line end and no NUL.
+        retry: Reconnection time in milliseconds.
+
+    Returns:
+        The event's bytes, the blank line that dispatches it included.
+
+    Raises:
+        ValueError: A name or id holds what would break the framing.
+    """
+    lines: list[bytes] = []
+    for field, value in (("event", event), ("id", id)):
+        if value is not None:
+            if any(c in value for c in "\r\n\0"):
+                raise ValueError(f"{field} may not hold a line end or NUL: {value!r}")
+            lines.append(f"{field}: {value}".encode())
+    if retry is not None:
+        lines.append(b"retry: %d" % retry)
+    raw = data.encode() if isinstance(data, str) else data
+    raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    lines.extend(b"data: " + line for line in raw.split(b"\n"))
+    return b"\n".join(lines) + b"\n\n"
+
+
+def encode_comment(text: str = "") -> bytes:
+    """Encode a comment, as for a keep-alive; line ends in it make several comment lines."""
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return "".join(f": {line}\n" for line in lines).encode() + b"\n"

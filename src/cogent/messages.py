@@ -1,0 +1,164 @@
+"""The neutral conversation: what is asked, in words that no provider owns.
+
+Pure data. A `Message` is a role and parts; each wire dialect maps them both ways.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = (
+    "Content",
+    "ImagePart",
+    "Message",
+    "OpaquePart",
+    "Part",
+    "ReasoningPart",
+    "RefusalPart",
+    "Role",
+    "TextPart",
+    "ToolCallPart",
+    "ToolResultPart",
+    "ToolSpec",
+    "assistant",
+    "system",
+    "user",
+)
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """Text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """An image, by URL or as base64 data with its media type."""
+
+    url: str | None = None
+    data: str | None = field(default=None, repr=False)
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningPart:
+    """A block of the model's reasoning, kept as the provider gave it.
+
+    Attributes:
+        text: The reasoning; may be empty where only a signature came.
+        signature: Must go back unchanged with the text.
+        redacted: Opaque data in place of the text.
+    """
+
+    text: str = ""
+    signature: str | None = None
+    redacted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalPart:
+    """Text in which the model refused."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallPart:
+    """A call that the model asked for; the argument text is kept as received."""
+
+    id: str
+    name: str
+    arguments_json: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResultPart:
+    """What a tool gave back for one call."""
+
+    call_id: str
+    name: str
+    result: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OpaquePart:
+    """A block that only its own dialect understands, to be sent back to it unchanged.
+
+    Attributes:
+        dialect: The wire dialect that it belongs to.
+        data: The provider's own object.
+    """
+
+    dialect: str
+    data: Mapping[str, object]
+
+
+Part: TypeAlias = (
+    TextPart | ImagePart | ReasoningPart | RefusalPart | ToolCallPart | ToolResultPart | OpaquePart
+)
+
+Content: TypeAlias = "str | Sequence[str | TextPart | ImagePart]"
+"""What a user message can be made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation.
+
+    Attributes:
+        role: Who speaks.
+        parts: What is said, in order.
+        dialect: For an assistant's message, the wire dialect that it came over: signed and
+            opaque parts go back to this one only.
+    """
+
+    role: Role
+    parts: tuple[Part, ...] = ()
+    dialect: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All text of the message."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model is told of it.
+
+    Attributes:
+        name: Letters, digits, ``_`` and ``-``, 64 characters at most.
+        description: What it does and when to use it.
+        parameters: JSON schema of its arguments, of type ``object``.
+    """
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, object] = field(
+        default_factory=lambda: {"type": "object", "properties": {}}
+    )
+
+
+def system(text: str) -> Message:
+    """Make a system message."""
+    return Message("system", (TextPart(text),))
+
+
+def user(content: Content) -> Message:
+    """Make a user message of a string, or of strings and parts."""
+    items = (content,) if isinstance(content, str) else content
+    return Message("user", tuple(TextPart(i) if isinstance(i, str) else i for i in items))
+
+
+def assistant(text: str) -> Message:
+    """Make an assistant message, as for a conversation that was held elsewhere."""
+    return Message("assistant", (TextPart(text),))

@@ -1,0 +1,150 @@
+"""What a run amounts to: the whole answer, or as much of it as there is. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING
+
+from .messages import ReasoningPart, TextPart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .chunks import FinishReason, Metadata, ToolCall, Usage
+    from .messages import Message
+
+__all__ = ("Response", "Turn")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One model call of a run.
+
+    Attributes:
+        message: What the model said, fit to be sent back.
+        finish_reason: Why it stopped; ``None`` if it did not come to an end.
+        metadata: What the end of the turn told.
+        tool_calls: The calls that it asks for.
+        headers: Headers of the HTTP response, names in lower case.
+    """
+
+    message: Message
+    finish_reason: FinishReason | None = None
+    metadata: Metadata = field(default_factory=lambda: _no_metadata())
+    tool_calls: tuple[ToolCall, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens of this turn."""
+        return self.metadata.get("tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer, whole or partial.
+
+    Attributes:
+        turns: The model calls, in order.
+        history: The messages that the run began with, the new user message included.
+        new_from: Where in `messages` this run's own ones begin.
+        finish_reason: Why the run ended; ``None`` while it has not, or if it failed.
+        metadata: The same as on the final chunk.
+    """
+
+    turns: tuple[Turn, ...] = ()
+    history: tuple[Message, ...] = ()
+    new_from: int = 0
+    finish_reason: FinishReason | None = None
+    metadata: Metadata = field(default_factory=lambda: _no_metadata())
+
+    @property
+    def content(self) -> str:
+        """All text of the run."""
+        return "".join(turn.message.text for turn in self.turns)
+
+    @property
+    def reasoning(self) -> str:
+        """All reasoning of the run."""
+        parts = (part for turn in self.turns for part in turn.message.parts)
+        return "".join(part.text for part in parts if isinstance(part, ReasoningPart))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The calls of the last turn."""
+        return self.turns[-1].tool_calls if self.turns else ()
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens over all turns; ``None`` if a turn did not tell."""
+        used = [turn.usage for turn in self.turns]
+        known = [usage for usage in used if usage is not None]
+        if not known or len(known) < len(used):
+            return None
+        return known[0] if len(known) == 1 else reduce(add, known)
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The whole conversation, to go on with: feeds ``message_history``.
+
+        A turn that was cut off is left with what every provider accepts: its text, and the
+        reasoning that was signed. Calls that were not finished are dropped.
+        """
+        kept = [
+            turn.message if turn.finish_reason else _closed(turn.message) for turn in self.turns
+        ]
+        return self.history + tuple(message for message in kept if message.parts)
+
+    @property
+    def new_messages(self) -> tuple[Message, ...]:
+        """The messages that this run added."""
+        return self.messages[self.new_from :]
+
+    @property
+    def model(self) -> str | None:
+        """The model that the server named last."""
+        return self.metadata.get("model")
+
+    @property
+    def provider(self) -> str | None:
+        """Name of the provider in the registry."""
+        return self.metadata.get("provider")
+
+    @property
+    def raw_finish_reason(self) -> str | None:
+        """The provider's own word for why it stopped."""
+        return self.metadata.get("raw_finish_reason")
+
+    @property
+    def response_id(self) -> str | None:
+        """The provider's id of the last answer."""
+        return self.metadata.get("response_id")
+
+    @property
+    def request_id(self) -> str | None:
+        """The provider's id of the last HTTP request."""
+        return self.metadata.get("request_id")
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers of the last HTTP response, names in lower case."""
+        return self.turns[-1].headers if self.turns else {}
+
+
+def _closed(message: Message) -> Message:
+    """Drop from a message that was cut off what may not be sent back."""
+    return replace(
+        message,
+        parts=tuple(
+            part
+            for part in message.parts
+            if isinstance(part, TextPart)
+            or (isinstance(part, ReasoningPart) and (part.signature or part.redacted))
+        ),
+    )
+
+
+def _no_metadata() -> Metadata:
+    return {}

@@ -1,0 +1,82 @@
+"""What a caller may set for a model call. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ("Settings", "Timeouts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How the model should answer. ``None`` leaves the choice to the provider.
+
+    A setting that the provider cannot honour is a `ConfigurationError` before anything is sent.
+
+    Attributes:
+        max_tokens: Most tokens to generate, reasoning included.
+        temperature: Sampling temperature.
+        top_p: Nucleus sampling.
+        stop: Texts at which generation ends.
+        seed: For repeatable sampling, where there is such a thing.
+        tool_choice: ``auto``, ``none``, ``required``, or the name of one tool.
+        parallel_tool_calls: Whether several calls may come in one turn.
+        extra_body: Fields put into the request's body as they are; they win over all else.
+        extra_headers: Headers put into the request; they win over all but the key.
+    """
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] | None = None
+    seed: int | None = None
+    tool_choice: str | None = None
+    parallel_tool_calls: bool | None = None
+    extra_body: Mapping[str, object] = field(default_factory=dict, repr=False)
+    extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what no provider can mean."""
+        if isinstance(self.stop, str):
+            raise ConfigurationError("stop must be a tuple of strings; write stop=('text',)")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ConfigurationError(f"max_tokens must be at least 1, not {self.max_tokens}")
+
+    def over(self, other: Settings | None) -> Settings:
+        """Lay these settings over ``other``: what is set here wins, the rest is ``other``'s."""
+        if other is None:
+            return self
+        merged: dict[str, object] = {}
+        for f in fields(self):
+            mine, theirs = getattr(self, f.name), getattr(other, f.name)
+            if f.name.startswith("extra_"):
+                merged[f.name] = {**theirs, **mine}
+            else:
+                merged[f.name] = theirs if mine is None else mine
+        return Settings(**merged)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long to wait, in seconds; ``None`` waits for ever.
+
+    Keep-alives never count as content.
+
+    Attributes:
+        connect: For the connection, TLS included.
+        first_content: From sending the request to the first content. Silent reasoning and the
+            loading of a model both fall into it.
+        between_content: Between one piece of content and the next.
+        total: For the whole call, over all tries.
+    """
+
+    connect: float | None = 10.0
+    first_content: float | None = 600.0
+    between_content: float | None = 120.0
+    total: float | None = None

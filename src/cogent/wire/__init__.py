@@ -1,0 +1,42 @@
+"""The providers' protocols, both roles: requests written and read, answers read and written.
+
+Pure: bytes and values, no transport, loop, clock or randomness; importable without ``httpx`` and
+``pydantic``. Give ``OPENAI_CHAT.decoder()`` the bytes of a body, however they were cut::
+
+    decoder = OPENAI_CHAT.decoder()
+    for data in body:
+        for chunk in decoder.feed(data):
+            print(chunk.content, end="")
+    for chunk in decoder.close():  # raises StreamTruncated if the answer was cut short
+        print(chunk.content, end="")
+"""
+
+from .anthropic import ANTHROPIC, AnthropicDecoder, AnthropicEncoder
+from .decoder import Decoder
+from .dialect import Dialect, Quirks, Request
+from .encoder import Encoder
+from .failure import http_error
+from .ollama import OLLAMA, OllamaDecoder, OllamaEncoder
+from .openai_chat import OPENAI_CHAT, OpenAIChatDecoder, OpenAIChatEncoder
+
+__all__ = (
+    "ANTHROPIC",
+    "DIALECTS",
+    "OLLAMA",
+    "OPENAI_CHAT",
+    "AnthropicDecoder",
+    "AnthropicEncoder",
+    "Decoder",
+    "Dialect",
+    "Encoder",
+    "OllamaDecoder",
+    "OllamaEncoder",
+    "OpenAIChatDecoder",
+    "OpenAIChatEncoder",
+    "Quirks",
+    "Request",
+    "http_error",
+)
+
+DIALECTS = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, OLLAMA)}
+"""Every dialect by its name."""

@@ -1,0 +1,244 @@
+"""Anthropic Messages.
+
+https://docs.anthropic.com/en/docs/build-with-claude/streaming
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..chunks import (
+    Chunk,
+    FinishReason,
+    ReasoningChunk,
+    ServerToolChunk,
+    SourceChunk,
+    Usage,
+)
+from ..errors import ProtocolError
+from .anthropic_encoder import AnthropicEncoder, error_body
+from .anthropic_request import decode_request, encode_request
+from .blocks import Block, parse_arguments
+from .decoder import SSEDecoder
+from .dialect import Dialect
+from .fields import Object, dump, integer, obj, objects, optional, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ("ANTHROPIC", "AnthropicDecoder", "AnthropicEncoder")
+
+FINISH_REASONS: dict[str, FinishReason] = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "tool_use": "tool_calls",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "pause_turn": "pause",
+    "refusal": "refusal",
+    "compaction": "stop",
+}
+
+
+class AnthropicDecoder(SSEDecoder):
+    """Reads ``message_start`` to ``message_stop``; blocks are kept apart by their index."""
+
+    dialect = "anthropic"
+    finish_reasons = FINISH_REASONS
+
+    def _event(self, document: Object, event: str, chunks: list[Chunk]) -> None:
+        match text(document, "type") or event:
+            case "content_block_delta":
+                self._block_delta(_index(document), obj(document.get("delta")), chunks)
+            case "content_block_start":
+                self._block_start(_index(document), obj(document.get("content_block")), chunks)
+            case "content_block_stop":
+                self._block_stop(_index(document), chunks)
+            case "message_delta":
+                self._message_delta(document)
+            case "message_start":
+                self._message_start(obj(document.get("message")), chunks)
+            case "message_stop":
+                self._finish(chunks, marker=True)
+            case "ping":
+                pass
+            case _:
+                self._check_error(document, event)
+                self.ignored += 1
+
+    def _document(self, document: Object, chunks: list[Chunk]) -> None:
+        self._message_start(document, chunks)
+        self._finish(chunks, marker=True)
+
+    def _done(self, chunks: list[Chunk]) -> None:
+        # Gateways add it after message_stop; before that it is no evidence in this protocol.
+        self.ignored += 1
+
+    def _message_start(self, message: Object, chunks: list[Chunk]) -> None:
+        message_id = optional(message, "id")
+        if self._blocks:
+            if message_id == self.response_id:
+                return
+            raise ProtocolError("a second message_start: a gateway has joined two answers")
+        self.response_id = message_id
+        self.model = optional(message, "model") or self.model
+        self._note_usage(obj(message.get("usage")))
+        # An answer that is one document, or was deferred, has complete blocks here.
+        for index, block in enumerate(objects(message.get("content"))):
+            self._block_start(index, block, chunks)
+            self._block_stop(index, chunks)
+        self._note_stop(message)
+
+    def _message_delta(self, document: Object) -> None:
+        self._note_usage(obj(document.get("usage")))
+        self._note_stop(obj(document.get("delta")))
+        if document.get("context_management"):
+            self.details["context_management"] = document["context_management"]
+
+    def _note_stop(self, source: Object) -> None:
+        self.raw_finish_reason = optional(source, "stop_reason") or self.raw_finish_reason
+        for key in ("stop_sequence", "stop_details", "container"):
+            if source.get(key) is not None:
+                self.details[key] = source[key]
+
+    def _note_usage(self, usage: Object) -> None:
+        self.usage_raw.update((k, v) for k, v in usage.items() if v is not None)
+
+    # Blocks.
+
+    def _block_start(self, index: int, start: Object, chunks: list[Chunk]) -> None:
+        kind = text(start, "type")
+        if kind in ("text", "thinking"):
+            block = self._place(index, Block("text" if kind == "text" else "reasoning"))
+            block.data = start
+            self._written(block, text(start, kind), chunks)
+            block.signature = optional(start, "signature")
+            for citation in objects(start.get("citations")):
+                self._citation(block, citation, chunks)
+        elif kind == "redacted_thinking":
+            block = self._place(index, Block("reasoning"))
+            block.redacted = text(start, "data")
+            chunks.append(ReasoningChunk(redacted=block.redacted))
+        elif kind == "tool_use":
+            block = self._new_call()
+            self._by_index[index] = block
+            block.id, block.name, block.data = text(start, "id"), text(start, "name"), start
+            self._arguments(block, "", chunks)
+        elif kind:
+            block = self._place(index, Block("opaque"))
+            block.data = dict(start)
+            if kind.endswith("_tool_result"):
+                self._server_tool(block, "result", chunks)
+
+    def _block_delta(self, index: int, delta: Object, chunks: list[Chunk]) -> None:
+        kind = text(delta, "type")
+        block = self._at(index, kind)
+        match kind:
+            case "text_delta":
+                self._text(text(delta, "text"), chunks, block)
+            case "thinking_delta":
+                self._reasoning(text(delta, "thinking"), chunks, block)
+            case "signature_delta":
+                block.signature = text(delta, "signature")
+            case "input_json_delta":
+                piece = text(delta, "partial_json")
+                if block.kind == "call":
+                    if piece:
+                        self._arguments(block, piece, chunks)
+                else:
+                    block.write_arguments(piece, self._max_arguments)
+            case "citations_delta":
+                self._citation(block, obj(delta.get("citation")), chunks)
+            case "compaction_delta":
+                block.data.update((k, v) for k, v in delta.items() if k != "type")
+            case _:
+                self.ignored += 1
+
+    def _block_stop(self, index: int, chunks: list[Chunk]) -> None:
+        block = self._by_index.get(index)
+        if block is None:
+            return
+        given = block.data.get("input")
+        if block.kind == "call" and not block.size and isinstance(given, dict) and given:
+            # No deltas came: the input was whole in the start event.
+            self._arguments(block, dump(given).decode(), chunks)
+        elif block.kind == "reasoning" and block.signature:
+            chunks.append(ReasoningChunk(signature=block.signature))
+        elif block.kind == "opaque" and text(block.data, "type").endswith("tool_use"):
+            if block.size:
+                block.data["input"] = parse_arguments(block.text) or {}
+            self._server_tool(block, "call", chunks)
+
+    def _written(self, block: Block, given: str, chunks: list[Chunk]) -> None:
+        if given:
+            (self._text if block.kind == "text" else self._reasoning)(given, chunks, block)
+
+    def _citation(self, block: Block, citation: Object, chunks: list[Chunk]) -> None:
+        chunks.append(
+            SourceChunk(
+                url=optional(citation, "url"),
+                title=optional(citation, "title") or optional(citation, "document_title"),
+                cited_text=optional(citation, "cited_text"),
+                raw=citation,
+            )
+        )
+
+    @staticmethod
+    def _server_tool(block: Block, phase: str, chunks: list[Chunk]) -> None:
+        data = block.data
+        if phase == "call":
+            chunk = ServerToolChunk(id=text(data, "id"), name=text(data, "name"), payload=data)
+        else:
+            name = text(data, "type").removesuffix("_tool_result")
+            chunk = ServerToolChunk(
+                id=text(data, "tool_use_id"), name=name, phase="result", payload=data
+            )
+        chunks.append(chunk)
+
+    def _place(self, index: int, block: Block) -> Block:
+        self._blocks.append(block)
+        self._by_index[index] = block
+        return block
+
+    def _at(self, index: int, delta_kind: str) -> Block:
+        """Give the block of a delta; compatible servers leave the start of a block out."""
+        found = self._by_index.get(index)
+        if found is not None:
+            return found
+        reasoning = delta_kind in ("thinking_delta", "signature_delta")
+        return self._place(index, Block("reasoning" if reasoning else "text"))
+
+    def _usage(self, raw: Mapping[str, object]) -> Usage:
+        # Cache is counted apart from input here, and compaction apart from both.
+        compactions = [
+            turn for turn in objects(raw.get("iterations")) if turn.get("type") == "compaction"
+        ]
+
+        def billed(key: str) -> int | None:
+            figures = [integer(source, key) for source in (raw, *compactions)]
+            return None if figures[0] is None else sum(figure or 0 for figure in figures)
+
+        fresh, written = billed("input_tokens"), billed("output_tokens")
+        cached = integer(raw, "cache_read_input_tokens")
+        stored = integer(raw, "cache_creation_input_tokens")
+        given = None if fresh is None else fresh + (cached or 0) + (stored or 0)
+        thought = integer(obj(raw.get("output_tokens_details")), "thinking_tokens")
+        total = None if given is None or written is None else given + written
+        return Usage(given, written, total, cached, stored, thought, dict(raw))
+
+
+def _index(document: Object) -> int:
+    return integer(document, "index") or 0
+
+
+ANTHROPIC = Dialect(
+    name="anthropic",
+    route=lambda model, stream: "/v1/messages",
+    accept="text/event-stream",
+    headers={"anthropic-version": "2023-06-01"},
+    encode_request=encode_request,
+    decode_request=decode_request,
+    decoder=AnthropicDecoder,
+    encoder=AnthropicEncoder,
+    error_body=error_body,
+)

@@ -1,0 +1,169 @@
+"""Streams of Anthropic Messages, written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..chunks import (
+    Chunk,
+    ReasoningChunk,
+    ServerToolChunk,
+    SourceChunk,
+    TextChunk,
+    ToolCallChunk,
+    TurnChunk,
+    Usage,
+)
+from ..framing import encode_event
+from .encoder import Encoder
+from .fields import Object, dump
+
+if TYPE_CHECKING:
+    from ..errors import APIError
+
+__all__ = ("AnthropicEncoder", "error_body")
+
+_ERROR_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+
+
+class AnthropicEncoder(Encoder):
+    """Writes ``message_start``, one block after the other, ``message_delta``, ``message_stop``."""
+
+    _begun = False
+    _index = -1
+    _open = ""  # kind of the open block, with the call's index for a call
+
+    def encode(self, chunk: Chunk) -> bytes:
+        """Write one chunk."""
+        match chunk:
+            case TextChunk():
+                head = self._block("text", {"type": "text", "text": ""})
+                return head + self._delta({"type": "text_delta", "text": chunk.content})
+            case ReasoningChunk():
+                return self._reasoning(chunk)
+            case ToolCallChunk():
+                start: Object = {
+                    "type": "tool_use",
+                    "id": chunk.id,
+                    "name": chunk.name,
+                    "input": {},
+                }
+                head = self._block(f"call {chunk.index}", start)
+                delta: Object = {"type": "input_json_delta", "partial_json": chunk.arguments}
+                return head + self._delta(delta)
+            case SourceChunk():
+                head = self._block("text", {"type": "text", "text": ""})
+                return head + self._delta({"type": "citations_delta", "citation": dict(chunk.raw)})
+            case ServerToolChunk():
+                return self._block("", dict(chunk.payload)) + self._stop()
+            case TurnChunk():
+                return self._turn(chunk)
+            case _:
+                return b""
+
+    def encode_error(self, error: APIError) -> bytes:
+        """Write an ``error`` event."""
+        return encode_event(error_body(error), event="error")
+
+    def keep_alive(self) -> bytes:
+        """Write a ``ping``."""
+        return _event({"type": "ping"})
+
+    def _reasoning(self, chunk: ReasoningChunk) -> bytes:
+        if chunk.redacted is not None:
+            start: Object = {"type": "redacted_thinking", "data": chunk.redacted}
+            return self._block("", start) + self._stop()
+        head = self._block("thinking", {"type": "thinking", "thinking": "", "signature": ""})
+        if chunk.text:
+            head += self._delta({"type": "thinking_delta", "thinking": chunk.text})
+        if chunk.signature:
+            head += self._delta({"type": "signature_delta", "signature": chunk.signature})
+            head += self._stop()
+        return head
+
+    def _block(self, kind: str, start: Object) -> bytes:
+        """Open a block, unless the open one is of this kind; begin the message first."""
+        if kind and kind == self._open:
+            return b""
+        head = self._begin() + self._stop()
+        self._index += 1
+        self._open = kind or "whole"
+        return head + _event(
+            {"type": "content_block_start", "index": self._index, "content_block": start}
+        )
+
+    def _delta(self, delta: Object) -> bytes:
+        return _event({"type": "content_block_delta", "index": self._index, "delta": delta})
+
+    def _stop(self) -> bytes:
+        if not self._open:
+            return b""
+        self._open = ""
+        return _event({"type": "content_block_stop", "index": self._index})
+
+    def _begin(self) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = True
+        message: Object = {
+            "id": self.response_id,
+            "type": "message",
+            "role": "assistant",
+            "model": self.model,
+            "content": [],
+            "stop_reason": None,
+            "stop_sequence": None,
+        }
+        return _event({"type": "message_start", "message": message})
+
+    def _turn(self, chunk: TurnChunk) -> bytes:
+        metadata = chunk.metadata or {}
+        tokens = metadata.get("tokens")
+        end: Object = {
+            "type": "message_delta",
+            "delta": {
+                "stop_reason": metadata.get("raw_finish_reason"),
+                "stop_sequence": None,
+                **metadata.get("details", {}),
+            },
+        }
+        if tokens is not None:
+            end["usage"] = _usage_object(tokens)
+        return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})
+
+
+def _usage_object(tokens: Usage) -> Object:
+    cached, stored = tokens.cached_input_tokens, tokens.cache_write_tokens
+    fresh = tokens.input_tokens
+    usage: Object = {
+        "input_tokens": None if fresh is None else fresh - (cached or 0) - (stored or 0),
+        "cache_creation_input_tokens": stored,
+        "cache_read_input_tokens": cached,
+        "output_tokens": tokens.output_tokens,
+    }
+    if tokens.reasoning_tokens is not None:
+        usage["output_tokens_details"] = {"thinking_tokens": tokens.reasoning_tokens}
+    return usage
+
+
+def _event(document: Object) -> bytes:
+    return encode_event(dump(document), event=str(document["type"]))
+
+
+def error_body(error: APIError) -> bytes:
+    """Write the body of an HTTP error."""
+    kind = error.type or _ERROR_TYPES.get(error.status or 500, "api_error")
+    document: Object = {"type": "error", "error": {"type": kind, "message": error.message}}
+    if error.request_id:
+        document["request_id"] = error.request_id
+    return dump(document)

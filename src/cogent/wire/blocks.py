@@ -1,0 +1,154 @@
+"""What a model has said so far in one turn, block by block, in order of appearance.
+
+Decoders write into blocks as they hand chunks out; the assembled message, the tool calls and
+their raw argument text are read from them at any moment.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from io import StringIO
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from ..chunks import ToolCall
+from ..errors import ArgumentsTooLarge, ProtocolError
+from ..framing import loads
+from ..messages import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = (
+    "MAX_ARGUMENT_CHARACTERS",
+    "Block",
+    "message_parts",
+    "parse_arguments",
+    "rejoined",
+    "tool_calls",
+)
+
+MAX_ARGUMENT_CHARACTERS = 8 * 1024 * 1024
+"""Most argument text of one call by default: a document to be written fits, a runaway does not."""
+
+BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "call", "opaque"]
+
+
+class Block:
+    """One run of text, reasoning or refusal, one tool call, or one opaque object.
+
+    Attributes:
+        kind: What it is.
+        index: For a call, which one of the turn.
+        id: For a call, its id; empty until the wire gives one.
+        name: For a call, its name; empty until known.
+        id_generated: The id was made here.
+        signature: For reasoning, what must go back with it.
+        redacted: For reasoning, opaque data in place of text.
+        data: For an opaque block, the provider's own object.
+        held: Text that waits: a high surrogate for its other half, arguments for the call's name.
+    """
+
+    __slots__ = (
+        "_written",
+        "data",
+        "held",
+        "id",
+        "id_generated",
+        "index",
+        "kind",
+        "name",
+        "redacted",
+        "signature",
+        "size",
+        "write",
+    )
+
+    def __init__(self, kind: BlockKind, *, index: int = 0) -> None:
+        self.kind = kind
+        self.index = index
+        self.id = ""
+        self.name = ""
+        self.id_generated = False
+        self.signature: str | None = None
+        self.redacted: str | None = None
+        self.data: dict[str, object] = {}
+        self.held = ""
+        self.size = 0
+        # Compact and linear however many pieces come; a list of strings would cost 60 bytes each.
+        self._written = StringIO()
+        self.write = self._written.write
+
+    @property
+    def text(self) -> str:
+        """What was written so far."""
+        return self._written.getvalue()
+
+    def write_arguments(self, fragment: str, limit: int) -> None:
+        """Write a piece of argument text.
+
+        Raises:
+            ArgumentsTooLarge: The whole is over ``limit`` characters.
+        """
+        self.size += len(fragment)
+        if self.size > limit:
+            raise ArgumentsTooLarge(
+                f"the arguments of tool call {self.name!r} are over the limit of {limit} "
+                "characters (max_argument_characters)"
+            )
+        self.write(fragment)
+
+
+def parse_arguments(text: str) -> Mapping[str, object] | None:
+    """Parse the argument text of a call; ``None`` if it is not one JSON object."""
+    if not text.strip():
+        return {}
+    with suppress(ProtocolError):
+        value = loads(text.encode("utf-8", "replace"), mode="tolerant")
+        if isinstance(value, dict):
+            return value
+    return None
+
+
+def tool_calls(blocks: Iterable[Block]) -> tuple[ToolCall, ...]:
+    """Assemble the calls that have a name."""
+    return tuple(
+        ToolCall(
+            id=block.id,
+            name=block.name,
+            arguments_json=block.text,
+            arguments=parse_arguments(block.text),
+            id_generated=block.id_generated,
+        )
+        for block in blocks
+        if block.kind == "call" and block.name
+    )
+
+
+def message_parts(blocks: Iterable[Block], dialect: str) -> tuple[Part, ...]:
+    """Give the blocks as parts of a message, empty ones left out."""
+    parts = (_part(block, dialect) for block in blocks)
+    return tuple(part for part in parts if part is not None)
+
+
+def _part(block: Block, dialect: str) -> Part | None:
+    if block.kind == "opaque":
+        return OpaquePart(dialect, block.data)
+    if block.kind == "call":
+        return ToolCallPart(block.id, block.name, block.text) if block.name else None
+    text = block.text
+    if block.kind == "reasoning":
+        if text or block.signature or block.redacted:
+            return ReasoningPart(text, block.signature, block.redacted)
+        return None
+    if not text:
+        return None
+    return TextPart(text) if block.kind == "text" else RefusalPart(text)
+
+
+def rejoined(block: Block, text: str) -> str:
+    """Join surrogate pairs that a server cut in two; replace those that stay alone."""
+    text = block.held + text
+    block.held = ""
+    if text and "\ud800" <= text[-1] <= "\udbff":
+        block.held, text = text[-1], text[:-1]
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

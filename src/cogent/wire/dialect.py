@@ -1,0 +1,74 @@
+"""What a wire dialect is: how a request is written and read, how an answer is read and written.
+
+A vendor that speaks a dialect differs from it by `Quirks`, which are data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from ..errors import APIError
+    from ..messages import Message, ToolSpec
+    from .decoder import Decoder
+    from .encoder import Encoder
+
+__all__ = ("Dialect", "Quirks", "Request")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One model call in neutral words."""
+
+    model: str
+    messages: Sequence[Message]
+    tools: Sequence[ToolSpec] = ()
+    settings: Settings = field(default_factory=Settings)
+    stream: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quirks:
+    """How a vendor differs from the dialect that it speaks.
+
+    Attributes:
+        max_tokens_field: The body's field for the most tokens to generate.
+        stream_usage: The body must ask for usage in the stream, and may.
+        default_max_tokens: Sent where the dialect demands a figure and the caller gave none.
+    """
+
+    max_tokens_field: str = "max_completion_tokens"
+    stream_usage: bool = True
+    default_max_tokens: int = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One way to speak to models over HTTP.
+
+    Attributes:
+        name: Its name in the registry and on assistant messages.
+        route: Gives the path after the base URL, from the model and whether to stream.
+        accept: Media type of the streamed answer.
+        headers: Headers that every request has.
+        encode_request: Writes the body. Raises `ConfigurationError` for what cannot be said.
+        decode_request: Reads a body back.
+        decoder: Reads the streamed answer.
+        encoder: Writes it.
+        error_body: Writes the body of an HTTP error.
+    """
+
+    name: str
+    route: Callable[[str, bool], str]
+    accept: str
+    encode_request: Callable[[Request, Quirks], dict[str, object]]
+    decode_request: Callable[[Mapping[str, object]], Request]
+    decoder: type[Decoder]
+    encoder: type[Encoder]
+    error_body: Callable[[APIError], bytes]
+    headers: Mapping[str, str] = field(default_factory=dict)

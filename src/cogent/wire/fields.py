@@ -1,0 +1,89 @@
+"""Reading and writing JSON.
+
+Reading foreign JSON: each function gives the asked type or its empty value, never an error.
+
+Decoders must be total: servers leave fields out, send null for them, or another type.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ("Object", "dump", "integer", "items", "number", "obj", "objects", "optional", "text")
+
+Object: TypeAlias = "dict[str, object]"
+
+_NOTHING: Object = {}
+
+
+def obj(value: object) -> Object:
+    """Give ``value`` if it is an object, else an empty one (shared: read only)."""
+    return cast("Object", value) if isinstance(value, dict) else _NOTHING
+
+
+def items(value: object) -> list[object]:
+    """Give ``value`` if it is an array, else an empty one."""
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def objects(value: object) -> list[Object]:
+    """Give the objects of an array."""
+    return [cast("Object", item) for item in items(value) if isinstance(item, dict)]
+
+
+def text(source: Mapping[str, object], key: str) -> str:
+    """Give a string field, ``""`` where there is none."""
+    value = source.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def optional(source: Mapping[str, object], key: str) -> str | None:
+    """Give a string field, ``None`` where there is none or it is empty."""
+    return text(source, key) or None
+
+
+def integer(source: Mapping[str, object], key: str) -> int | None:
+    """Give a whole number, also from ``3.0`` and ``"3"``, ``None`` where there is none."""
+    value = source.get(key)
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        return int(value)
+    return None
+
+
+def number(source: Mapping[str, object], key: str) -> float | None:
+    """Give a number field as a float."""
+    value = source.get(key)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def dump(document: object) -> bytes:
+    """Write JSON as UTF-8 bytes; lone surrogates, which UTF-8 cannot hold, become U+FFFD.
+
+    Raises:
+        ConfigurationError: The document holds what JSON cannot (NaN becomes null).
+    """
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        return orjson.dumps(_mended(document))
+
+
+def _mended(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {str(_mended(k)): _mended(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(v) for v in value]
+    return value

@@ -1,0 +1,181 @@
+"""Ollama's own chat protocol: one JSON document for each line.
+
+https://github.com/ollama/ollama/blob/main/docs/api.md
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..chunks import (
+    Chunk,
+    FinishReason,
+    MediaChunk,
+    ReasoningChunk,
+    TextChunk,
+    ToolCallChunk,
+    TurnChunk,
+    Usage,
+)
+from ..errors import ProtocolError
+from ..framing import NDJSONFramer, encode_record
+from .blocks import parse_arguments
+from .decoder import Decoder, Framer
+from .dialect import Dialect
+from .encoder import Encoder
+from .fields import Object, dump, integer, items, obj, objects, optional, text
+from .ollama_request import decode_request, encode_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..errors import APIError
+
+__all__ = ("OLLAMA", "OllamaDecoder", "OllamaEncoder")
+
+FINISH_REASONS: dict[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "load": "stop",
+    "unload": "stop",
+}
+
+_COUNTERS = (
+    "total_duration",
+    "load_duration",
+    "prompt_eval_count",
+    "prompt_eval_duration",
+    "eval_count",
+    "eval_duration",
+)
+
+
+class OllamaDecoder(Decoder):
+    """Reads lines until the one that says ``"done": true``. Tool calls come whole."""
+
+    dialect = "ollama"
+    finish_reasons = FINISH_REASONS
+
+    def _make_framer(self, max_event_bytes: int) -> Framer:
+        return NDJSONFramer(max_line_bytes=max_event_bytes)
+
+    def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+        if self.ended:
+            self.ignored += 1
+            return
+        self._raw("", frame, chunks)
+        document = self._load(frame)
+        if not isinstance(document, dict):
+            self._check_error(document)
+            raise ProtocolError("a record is not a JSON object")
+        before = len(chunks)
+        self._document(document, chunks)
+        self.progress += len(chunks) > before
+
+    def _document(self, document: Object, chunks: list[Chunk]) -> None:
+        if "message" not in document or document.get("error"):
+            self._check_error(document)
+        self.model = optional(document, "model") or self.model
+        message = obj(document.get("message"))
+        self._reasoning(text(message, "thinking"), chunks)
+        self._text(text(message, "content"), chunks)
+        for call in objects(message.get("tool_calls")):
+            self._call(call, chunks)
+        for image in items(message.get("images")):
+            if isinstance(image, str):
+                chunks.append(MediaChunk(data=image))
+        if document.get("done") is True:
+            self._done(document, chunks)
+
+    def _call(self, call: Object, chunks: list[Chunk]) -> None:
+        function = obj(call.get("function"))
+        block = self._new_call()
+        block.id = text(call, "id") or self._new_id()
+        block.id_generated = not text(call, "id")
+        block.name = text(function, "name")
+        arguments = function.get("arguments")
+        given = arguments if isinstance(arguments, str) else dump(obj(arguments)).decode()
+        self._arguments(block, given, chunks)
+
+    def _done(self, document: Object, chunks: list[Chunk]) -> None:
+        self.raw_finish_reason = optional(document, "done_reason") or "stop"
+        self.usage_raw = {key: document[key] for key in _COUNTERS if key in document}
+        self._finish(chunks, marker=True)
+
+    def _usage(self, raw: Mapping[str, object]) -> Usage:
+        # A count that is left out is unknown: servers omit it for a prompt that was cached.
+        read, written = integer(raw, "prompt_eval_count"), integer(raw, "eval_count")
+        total = None if read is None or written is None else read + written
+        return Usage(read, written, total, raw=dict(raw))
+
+
+class OllamaEncoder(Encoder):
+    """Writes a line for each chunk. A call must come in one chunk: there are no fragments."""
+
+    media_type = "application/x-ndjson"
+
+    def encode(self, chunk: Chunk) -> bytes:
+        """Write one chunk."""
+        match chunk:
+            case TextChunk():
+                return self._line({"role": "assistant", "content": chunk.content})
+            case ReasoningChunk(text=str(thought)) if thought:
+                return self._line({"role": "assistant", "content": "", "thinking": thought})
+            case ToolCallChunk():
+                return self._line(
+                    {"role": "assistant", "content": "", "tool_calls": [_call(chunk)]}
+                )
+            case MediaChunk():
+                return self._line({"role": "assistant", "content": "", "images": [chunk.data]})
+            case TurnChunk():
+                return self._turn(chunk)
+            case _:
+                return b""
+
+    def encode_error(self, error: APIError) -> bytes:
+        """Write an error line."""
+        return encode_record(error_body(error))
+
+    def _turn(self, chunk: TurnChunk) -> bytes:
+        metadata = chunk.metadata or {}
+        end: Object = {"done_reason": metadata.get("raw_finish_reason")}
+        tokens = metadata.get("tokens")
+        if tokens is not None:
+            counts = {"prompt_eval_count": tokens.input_tokens, "eval_count": tokens.output_tokens}
+            end.update((key, value) for key, value in counts.items() if value is not None)
+        return self._line({"role": "assistant", "content": ""}, done=True, **end)
+
+    def _line(self, message: Object, *, done: bool = False, **more: object) -> bytes:
+        head: Object = {"model": self.model, "created_at": _TIME, "message": message, "done": done}
+        return encode_record(dump({**head, **more}))
+
+
+_TIME = "2026-01-01T00:00:00.000000000Z"
+
+
+def _call(chunk: ToolCallChunk) -> Object:
+    arguments = parse_arguments(chunk.arguments)
+    if arguments is None:
+        raise ValueError(
+            "Ollama sends a tool call whole: encode one chunk with all of its arguments, "
+            "not fragments"
+        )
+    function = {"index": chunk.index, "name": chunk.name, "arguments": arguments}
+    return {**({"id": chunk.id} if chunk.id else {}), "function": function}
+
+
+def error_body(error: APIError) -> bytes:
+    """Write the body of an HTTP error."""
+    return dump({"error": error.message})
+
+
+OLLAMA = Dialect(
+    name="ollama",
+    route=lambda model, stream: "/api/chat",
+    accept="application/x-ndjson",
+    encode_request=encode_request,
+    decode_request=decode_request,
+    decoder=OllamaDecoder,
+    encoder=OllamaEncoder,
+    error_body=error_body,
+)

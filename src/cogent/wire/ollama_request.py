@@ -1,0 +1,184 @@
+"""Requests of Ollama's chat protocol, both ways.
+
+https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completion
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigurationError
+from ..messages import (
+    ImagePart,
+    Message,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    ToolSpec,
+)
+from ..settings import Settings
+from .blocks import parse_arguments
+from .dialect import Quirks, Request
+from .fields import Object, dump, integer, items, number, obj, objects, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ("decode_request", "encode_request")
+
+
+def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
+    """Write the body.
+
+    Raises:
+        ConfigurationError: A tool is demanded, or an image is given by URL; the server can
+            honour neither.
+    """
+    settings = request.settings
+    if settings.tool_choice not in (None, "auto", "none"):
+        raise ConfigurationError(
+            f"{request.model}: Ollama has no tool_choice={settings.tool_choice!r}; "
+            "use 'auto' or 'none'"
+        )
+    if settings.parallel_tool_calls is False:
+        raise ConfigurationError(f"{request.model}: Ollama cannot forbid parallel tool calls")
+    options: Object = {}
+    for name, value in (
+        ("num_predict", settings.max_tokens),
+        ("temperature", settings.temperature),
+        ("top_p", settings.top_p),
+        ("stop", list(settings.stop) if settings.stop else None),
+        ("seed", settings.seed),
+    ):
+        if value is not None:
+            options[name] = value
+    body: dict[str, object] = {
+        "model": request.model,
+        "messages": [wire for message in request.messages for wire in _encode_message(message)],
+        "stream": request.stream,
+    }
+    if request.tools and settings.tool_choice != "none":
+        body["tools"] = [_encode_tool(tool) for tool in request.tools]
+    extra = dict(settings.extra_body)
+    options.update(obj(extra.pop("options", None)))
+    if options:
+        body["options"] = options
+    return {**body, **extra}
+
+
+def _encode_message(message: Message) -> Iterable[Object]:
+    if message.role == "tool":
+        return [
+            {
+                "role": "tool",
+                "content": part.result,
+                "tool_name": part.name,
+                "tool_call_id": part.call_id,
+            }
+            for part in message.parts
+            if isinstance(part, ToolResultPart)
+        ]
+    wire: Object = {"role": message.role, "content": message.text}
+    images = [_encode_image(part) for part in message.parts if isinstance(part, ImagePart)]
+    if images:
+        wire["images"] = images
+    thoughts = [
+        part.text for part in message.parts if isinstance(part, ReasoningPart) and part.text
+    ]
+    if thoughts and message.dialect == "ollama":
+        wire["thinking"] = "".join(thoughts)
+    calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
+    if calls:
+        wire["tool_calls"] = [
+            {
+                "id": call.id,
+                "function": {
+                    "name": call.name,
+                    "arguments": parse_arguments(call.arguments_json) or {},
+                },
+            }
+            for call in calls
+        ]
+    return [wire]
+
+
+def _encode_image(part: ImagePart) -> str:
+    if part.data is None:
+        raise ConfigurationError("Ollama takes images as data only, not by URL: read it first")
+    return part.data
+
+
+def _encode_tool(tool: ToolSpec) -> Object:
+    function: Object = {"name": tool.name, "description": tool.description}
+    return {"type": "function", "function": {**function, "parameters": dict(tool.parameters)}}
+
+
+_READ = frozenset({"model", "messages", "stream", "tools", "options"})
+_OPTIONS = frozenset({"num_predict", "temperature", "top_p", "stop", "seed"})
+
+
+def decode_request(body: Mapping[str, object]) -> Request:
+    """Read a body; fields without a neutral word go to ``settings.extra_body``."""
+    options = obj(body.get("options"))
+    stop = options.get("stop")
+    texts = [stop] if isinstance(stop, str) else [s for s in items(stop) if isinstance(s, str)]
+    extra = {key: value for key, value in body.items() if key not in _READ}
+    others = {key: value for key, value in options.items() if key not in _OPTIONS}
+    predict = integer(options, "num_predict")
+    return Request(
+        model=text(body, "model"),
+        messages=tuple(_decode_messages(objects(body.get("messages")))),
+        tools=tuple(_decode_tool(obj(tool.get("function"))) for tool in objects(body.get("tools"))),
+        stream=body.get("stream") is not False,
+        settings=Settings(
+            max_tokens=predict if predict is not None and predict > 0 else None,
+            temperature=number(options, "temperature"),
+            top_p=number(options, "top_p"),
+            stop=tuple(texts) or None,
+            seed=integer(options, "seed"),
+            extra_body={**extra, "options": others} if others else extra,
+        ),
+    )
+
+
+def _decode_messages(wire: list[Object]) -> Iterable[Message]:
+    results: list[Part] = []
+    for message in wire:
+        role = text(message, "role")
+        content = text(message, "content")
+        if role == "tool":
+            call_id = text(message, "tool_call_id")
+            results.append(ToolResultPart(call_id, text(message, "tool_name"), content))
+            continue
+        if results:
+            yield Message("tool", tuple(results))
+            results = []
+        parts: list[Part] = []
+        if text(message, "thinking"):
+            parts.append(ReasoningPart(text(message, "thinking")))
+        if content:
+            parts.append(TextPart(content))
+        parts.extend(ImagePart(data=i) for i in items(message.get("images")) if isinstance(i, str))
+        parts.extend(_decode_call(call) for call in objects(message.get("tool_calls")))
+        if role == "assistant":
+            yield Message("assistant", tuple(parts), "ollama")
+        else:
+            yield Message("system" if role == "system" else "user", tuple(parts))
+    if results:
+        yield Message("tool", tuple(results))
+
+
+def _decode_call(call: Object) -> ToolCallPart:
+    function = obj(call.get("function"))
+    arguments = dump(obj(function.get("arguments"))).decode()
+    return ToolCallPart(text(call, "id"), text(function, "name"), arguments)
+
+
+def _decode_tool(function: Object) -> ToolSpec:
+    return ToolSpec(
+        name=text(function, "name"),
+        description=text(function, "description"),
+        parameters=obj(function.get("parameters")),
+    )
