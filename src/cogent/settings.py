@@ -14,8 +14,26 @@ __all__ = ("Settings", "Timeouts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long to wait, in seconds; ``None`` waits for ever. Keep-alives never count as content.
+
+    Attributes:
+        connect: For the connection, TLS included.
+        first_content: From sending the request to the first content. Silent reasoning and the
+            loading of a model both fall into it.
+        between_content: Between one piece of content and the next.
+        total: For one model call, over all its tries.
+    """
+
+    connect: float | None = 10.0
+    first_content: float | None = 600.0
+    between_content: float | None = 120.0
+    total: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How the model should answer. ``None`` leaves the choice to the provider.
+    """How the model should answer, and how long to wait for it. ``None`` leaves the choice open.
 
     A setting that the provider cannot honour is a `ConfigurationError` before anything is sent.
 
@@ -29,6 +47,8 @@ class Settings:
         parallel_tool_calls: Whether several calls may come in one turn.
         extra_body: Fields put into the request's body as they are; they win over all else.
         extra_headers: Headers put into the request; they win over all but the key.
+        timeouts: How long to wait; the client's where not set.
+        max_retries: How often to try again before the first content; the client's where not set.
     """
 
     max_tokens: int | None = None
@@ -40,6 +60,8 @@ class Settings:
     parallel_tool_calls: bool | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict, repr=False)
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeouts: Timeouts | None = None
+    max_retries: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no provider can mean."""
@@ -47,6 +69,8 @@ class Settings:
             raise ConfigurationError("stop must be a tuple of strings; write stop=('text',)")
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ConfigurationError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        if self.max_retries is not None and self.max_retries < 0:
+            raise ConfigurationError(f"max_retries must be at least 0, not {self.max_retries}")
 
     def over(self, other: Settings | None) -> Settings:
         """Lay these settings over ``other``: what is set here wins, the rest is ``other``'s."""
@@ -60,23 +84,3 @@ class Settings:
             else:
                 merged[f.name] = theirs if mine is None else mine
         return Settings(**merged)  # type: ignore[arg-type]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """How long to wait, in seconds; ``None`` waits for ever.
-
-    Keep-alives never count as content.
-
-    Attributes:
-        connect: For the connection, TLS included.
-        first_content: From sending the request to the first content. Silent reasoning and the
-            loading of a model both fall into it.
-        between_content: Between one piece of content and the next.
-        total: For the whole call, over all tries.
-    """
-
-    connect: float | None = 10.0
-    first_content: float | None = 600.0
-    between_content: float | None = 120.0
-    total: float | None = None

@@ -28,7 +28,7 @@ class NDJSONFramer:
         mode: ``lenient`` skips blank lines, drops one leading byte-order mark, and accepts an
             unterminated last record if it parses. In ``strict`` a blank line is handed out as
             ``b""``, and an unterminated last record is an `InvalidJSON`.
-        max_line_bytes: Largest record in bytes.
+        max_line_bytes: Largest record in bytes, without its line end; it holds for blank lines.
     """
 
     __slots__ = ("_lenient", "_pending", "_start", "error", "max_line_bytes")
@@ -56,11 +56,9 @@ class NDJSONFramer:
             raise self.error
         pending = self._pending
         if pending:
-            if b"\n" not in data:
-                pending += data
-                self._bound()
-                return []
             pending += data
+            if b"\n" not in data and not self._start:
+                return self._within_limit([])
             data = bytes(pending)
             pending.clear()
         lines = data.split(b"\n")
@@ -71,10 +69,7 @@ class NDJSONFramer:
                 lines[0] = lines[0].removeprefix(_BOM)
             elif pending.startswith(_BOM):
                 del pending[: len(_BOM)]
-        records = [line[:-1] if line[-1:] == b"\r" else line for line in lines]
-        if self._lenient:
-            records = [record for record in records if record.strip()]
-        return self._within_limit(records)
+        return self._within_limit([line[:-1] if line[-1:] == b"\r" else line for line in lines])
 
     def close(self, *, clean: bool = True) -> list[bytes]:
         """End the input.
@@ -102,29 +97,28 @@ class NDJSONFramer:
                 return []
             with suppress(InvalidJSON):
                 loads(tail, mode="tolerant")
-                return [tail]
+                return [tail.removesuffix(b"\r")]
         elif not tail:
             return []
         raise InvalidJSON(f"the last record is cut short: it ends after {len(tail)} bytes")
 
     def _within_limit(self, records: list[bytes]) -> list[bytes]:
+        """Hold all lines to the limit, blank ones too, so that no cutting changes the outcome."""
+        pending = self._pending
         for position, record in enumerate(records):
             if len(record) > self.max_line_bytes:
                 self._fail()
                 records = records[:position]
                 break
         else:
-            if len(self._pending) > self.max_line_bytes:
+            # A CR at the end may yet prove to be part of the line end.
+            if len(pending) - pending.endswith(b"\r") > self.max_line_bytes:
                 self._fail()
+        if self._lenient:
+            records = [record for record in records if record.strip()]
         if self.error is not None and not records:
             raise self.error
         return records
-
-    def _bound(self) -> None:
-        if len(self._pending) > self.max_line_bytes:
-            self._fail()
-            assert self.error is not None
-            raise self.error
 
     def _fail(self) -> None:
         self._pending.clear()

@@ -191,10 +191,9 @@ def _texts(content: object) -> str:
 
 def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
     content = wire.get("content")
-    blocks = objects(content)
+    parts = [_decode_part(block, names) for block in objects(content)]
     if isinstance(content, str):
-        blocks = [{"type": "text", "text": content}]
-    parts = [_decode_part(block, names) for block in blocks]
+        parts.append(TextPart(content))
     if text(wire, "role") == "assistant":
         yield Message("assistant", tuple(parts), _NAME)
         return

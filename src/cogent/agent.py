@@ -1,0 +1,145 @@
+"""Agents: a model with instructions, and the runs that start from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .loop import Loop
+from .messages import Message, system, user
+from .model import Model, ModelCaller
+from .settings import Settings
+from .stream import RunStream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .client import Client
+    from .exchange.httpx import HTTPClient
+    from .messages import Content
+    from .response import Response
+
+__all__ = ("Agent",)
+
+
+class Agent:
+    """A model with a name and instructions.
+
+    Building one needs no key and no event loop, so agents may live at module level. One agent
+    may be used from many tasks at once.
+
+    Args:
+        model: ``provider:model``, a bare name that is known to be one provider's, or a `Model`.
+        name: For people, logs and traces.
+        instructions: The system message of every run.
+        stream: Accepted for clarity; every run is read as a stream underneath, and
+            `run_stream` streams on any agent.
+        settings: For every run of this agent.
+        client: Connections to share; without one, each run has its own.
+        http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use.
+
+    Raises:
+        ConfigurationError: The model string names no known provider.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str | Model,
+        name: str = "agent",
+        instructions: str | None = None,
+        stream: bool | None = None,
+        settings: Settings | None = None,
+        client: Client | None = None,
+        http_client: HTTPClient | None = None,
+    ) -> None:
+        self.name = name
+        self.instructions = instructions
+        self.streaming = stream
+        self.settings = settings or Settings()
+        self._client = client
+        self._http_client = http_client
+        self.model = self._model(model)
+
+    def __repr__(self) -> str:
+        return f"Agent(name={self.name!r}, model={self.model!r})"
+
+    def run_stream(
+        self,
+        message: Content,
+        *,
+        context: object = None,
+        message_history: Sequence[Message] = (),
+        settings: Settings | None = None,
+        model: str | Model | None = None,
+        include_raw: bool = False,
+    ) -> RunStream:
+        """Run the agent, and stream what comes.
+
+        Args:
+            message: What the user says: a string, or strings and parts.
+            context: A value for this run. It is never sent to the model.
+            message_history: The conversation so far, as ``response.messages`` gives it.
+            settings: For this run; they win over the agent's, which win over the model's.
+            model: Another model, for this run.
+            include_raw: Also hand out each event as a `RawChunk`.
+
+        Returns:
+            The stream. Nothing is sent before it is used; see `RunStream` for leaving early.
+
+        Raises:
+            ConfigurationError: The model string names no known provider.
+        """
+        chosen = self.model if model is None else self._model(model)
+        caller = ModelCaller(
+            chosen,
+            settings=(settings or Settings()).over(self.settings),
+            include_raw=include_raw,
+        )
+        history = tuple(message_history)
+        if self.instructions and not any(m.role == "system" for m in history):
+            history = (system(self.instructions), *history)
+        return RunStream(Loop((*history, user(message)), new_from=len(history)), caller)
+
+    async def run(
+        self,
+        message: Content,
+        *,
+        context: object = None,
+        message_history: Sequence[Message] = (),
+        settings: Settings | None = None,
+        model: str | Model | None = None,
+    ) -> Response:
+        """Run the agent to its end.
+
+        The answer is read as a stream underneath: all deadlines apply, and no length limit of a
+        single document does. Cancelling closes the connection.
+
+        Args:
+            message: As for `run_stream`.
+            context: As for `run_stream`.
+            message_history: As for `run_stream`.
+            settings: As for `run_stream`.
+            model: As for `run_stream`.
+
+        Returns:
+            The whole answer.
+
+        Raises:
+            ProviderError: The call failed; ``error.partial`` is what had arrived.
+            ConfigurationError: No key, or a setting that the provider cannot honour.
+        """
+        async with self.run_stream(
+            message,
+            context=context,
+            message_history=message_history,
+            settings=settings,
+            model=model,
+        ) as stream:
+            async for _ in stream:
+                pass
+            return stream.response
+
+    def _model(self, model: str | Model) -> Model:
+        if isinstance(model, Model):
+            return model
+        return Model(model, client=self._client, http_client=self._http_client)

@@ -1,0 +1,101 @@
+"""What the body of a 200 answer is: the stream that was asked for, one document, or a web page.
+
+Gateways ignore ``"stream": true`` and answer with one document; proxies answer with HTML;
+servers report errors as JSON with status 200; media types are often wrong. The first byte tells.
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .errors import BadResponse, InvalidJSON, StreamTruncated, quoted
+from .framing import MAX_EVENT_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .chunks import Chunk
+    from .errors import ProviderError
+    from .wire import Decoder
+
+__all__ = ("AnswerReader",)
+
+_HEAD_BYTES = 2000
+_FIELDS = (b":", b"data", b"event", b"id", b"retry")
+
+
+class AnswerReader:
+    """Feeds a decoder, or reads the document that came instead of a stream.
+
+    Args:
+        decoder: Reads the stream.
+        sse: The stream is of server-sent events, so that one that begins with a bracket is none.
+    """
+
+    def __init__(self, decoder: Decoder, *, sse: bool) -> None:
+        self.decoder = decoder
+        self._sse = sse
+        self._kind: bytes = b""  # the first byte that is not white space
+        self._head = b""
+        self._document: bytearray | None = None
+
+    @property
+    def error(self) -> ProviderError | None:
+        """An error that follows what was handed out already."""
+        return self.decoder.error
+
+    def feed(self, data: bytes) -> list[Chunk]:
+        """Take the next bytes of the body; raises what the decoder raises.
+
+        Raises:
+            BadResponse: The body is a web page.
+        """
+        if not self._kind:
+            data = self._head + data
+            self._head = data[:_HEAD_BYTES]
+            self._kind = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+            if not self._kind:
+                return []
+            if self._kind in (b"{", b"[") and self._sse:
+                self._document = bytearray()
+        if self._document is not None:
+            self._document += data
+            if len(self._document) > MAX_EVENT_BYTES:
+                raise BadResponse(f"one document of more than {MAX_EVENT_BYTES} bytes")
+            return []
+        if self._kind == b"<":
+            self._head = (self._head + data)[:_HEAD_BYTES]
+            return []
+        return self.decoder.feed(data)
+
+    def close(self, *, clean: bool) -> Iterable[Chunk]:
+        """End the body.
+
+        Args:
+            clean: It ended as HTTP says it should.
+
+        Raises:
+            StreamTruncated: Nothing says that the answer is whole.
+            BadResponse: The body is not of this API.
+        """
+        if self._kind == b"<":
+            page = self._head.decode("utf-8", "replace")
+            title = re.search(r"<title[^>]*>([^<]{1,200})", page, re.IGNORECASE)
+            shown = title.group(1) if title else page[:200]
+            raise BadResponse(f"a web page came, not an answer: {quoted(' '.join(shown.split()))}")
+        if self._document is not None:
+            try:
+                return self.decoder.decode_document(bytes(self._document))
+            except InvalidJSON as error:
+                raise StreamTruncated("the answer, one JSON document, is cut short") from error
+        try:
+            return self.decoder.close(clean=clean)
+        except StreamTruncated:
+            if not self._head.strip():
+                raise StreamTruncated("the answer is empty") from None
+            if self._sse and not self._head.lstrip().startswith(_FIELDS):
+                shown = quoted(self._head[:200].decode("utf-8", "replace"))
+                raise BadResponse(f"the answer is no event stream: {shown}") from None
+            raise

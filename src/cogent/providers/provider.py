@@ -1,0 +1,142 @@
+"""One vendor, and the endpoint that a call to it goes to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from ..errors import ConfigurationError
+from ..wire import Dialect, Quirks
+from .credentials import Credential, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ("Endpoint", "Provider")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where one call goes.
+
+    Attributes:
+        url: The whole URL.
+        headers: All headers, the key's included; never printed.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A vendor.
+
+    Attributes:
+        name: What stands before the colon in ``provider:model``.
+        dialect: The wire dialect that it speaks.
+        base_url: Where its API is; ``None`` if the caller must say.
+        base_url_env: The environment variable that overrides it.
+        read_base_url: Reads that variable's own spelling into a URL.
+        credentials: Ways to prove who one is; the first one whose variable is set is taken.
+        key_required: Whether a call without a key makes sense.
+        headers: Headers that every request has.
+        env_headers: Headers that are sent where an environment variable is set.
+        models: Patterns (with ``*``) of model names that are this vendor's without being told.
+        quirks: How it differs from the dialect.
+    """
+
+    name: str
+    dialect: Dialect
+    base_url: str | None = None
+    base_url_env: str | None = None
+    read_base_url: Callable[[str], str] = str
+    credentials: tuple[Credential, ...] = ()
+    key_required: bool = True
+    headers: Mapping[str, str] = field(default_factory=dict)
+    env_headers: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    quirks: Quirks = field(default_factory=Quirks)
+
+    def endpoint(
+        self,
+        model: str,
+        *,
+        stream: bool = True,
+        api_key: Secret | None = None,
+        base_url: str | None = None,
+    ) -> Endpoint:
+        """Work out where a call goes; the environment is read here and not before.
+
+        Args:
+            model: The model's name, without the provider's.
+            stream: Whether the answer is to be streamed.
+            api_key: Beats the environment.
+            base_url: Beats the environment.
+
+        Raises:
+            ConfigurationError: No address or no key; the message names the variable to set.
+        """
+        headers = {
+            "content-type": "application/json",
+            "accept": self.dialect.accept if stream else "application/json",
+            # Compression holds tokens back until its block is full.
+            "accept-encoding": "identity",
+            **self.dialect.headers,
+            **self.headers,
+        }
+        for header, variable in self.env_headers.items():
+            if _environment(variable):
+                headers[header] = _environment(variable)
+        headers.update(self._authorization(api_key))
+        base = base_url or self._base_url()
+        return Endpoint(_joined(base, self.dialect.route(model, stream)), headers)
+
+    def has_key(self) -> bool:
+        """Tell whether the environment holds a key for this vendor."""
+        return any(_environment(credential.env) for credential in self.credentials)
+
+    def _base_url(self) -> str:
+        given = _environment(self.base_url_env) if self.base_url_env else ""
+        if given:
+            return self.read_base_url(given)
+        if self.base_url is None:
+            variable = f" or set {self.base_url_env}" if self.base_url_env else ""
+            raise ConfigurationError(f"{self.name} has no address: give base_url={variable}")
+        return self.base_url
+
+    def _authorization(self, api_key: Secret | None) -> dict[str, str]:
+        if api_key is not None:
+            if not self.credentials:
+                return {"authorization": f"Bearer {api_key.reveal()}"}
+            first = self.credentials[0]
+            return {first.header: first.scheme + api_key.reveal()}
+        for credential in self.credentials:
+            value = _environment(credential.env)
+            if value:
+                secret = Secret(value, source=credential.env)
+                return {credential.header: credential.scheme + secret.reveal()}
+        if self.key_required:
+            names = " or ".join(credential.env for credential in self.credentials)
+            raise ConfigurationError(f"{self.name} needs a key: set {names}, or give api_key=")
+        return {}
+
+
+def _environment(variable: str) -> str:
+    """Read a variable; an empty one counts as unset."""
+    return os.environ.get(variable, "").strip()
+
+
+def _joined(base: str, route: str) -> str:
+    """Append a route to a base URL, keeping the path and the query that the base has.
+
+    Relative resolution (RFC 3986) would drop the last segment of the base's path.
+    """
+    parts = urlsplit(base)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ConfigurationError(f"base_url must be an http or https URL, not {base!r}")
+    path, _, query = route.partition("?")
+    both = "&".join(part for part in (parts.query, query) if part)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + path, both, ""))

@@ -1,0 +1,310 @@
+"""`RunStream`: a run, pulled chunk by chunk.
+
+It is a plain iterator and context manager. No task, task group, cancel scope or async generator
+of ours is alive between two chunks, so it may be used from a bare ``async for``, inside another
+generator, from several tasks in turn, and be closed in any of them.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from .chunks import Chunk, RetryChunk, TurnChunk
+from .errors import ProviderError, UsageError
+from .exchange import Interrupted
+from .loop import CallModel
+from .response import Response, Turn
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from .call import ModelCall
+    from .chunks import FinishReason, Metadata
+    from .loop import Action, Loop
+    from .messages import Message
+
+__all__ = ("Caller", "RunStream", "TextStream")
+
+CLOSE_SECONDS = 5.0
+"""Most time that one task waits for another to let go of a stream that it closes."""
+
+
+class Caller(Protocol):
+    """What a run calls its model with."""
+
+    def call(self, messages: tuple[Message, ...]) -> ModelCall:
+        """Prepare a call; nothing is sent before its first step."""
+        ...
+
+    async def aclose(self) -> None:
+        """Release what the run does not share with others."""
+        ...
+
+
+class RunStream(AsyncIterator[Chunk]):
+    """The chunks of one run, as they come.
+
+    Read to the end, a bare ``async for`` is all there is to do. To leave early, use
+    ``async with``: it closes the connection before the next statement::
+
+        async with agent.run_stream("...") as stream:
+            async for chunk in stream:
+                print(chunk.content, end="", flush=True)
+
+    Nothing is sent before it is first used. Cancelling a wait for a chunk closes the stream in
+    the task that waited. One task may wait for a chunk at a time.
+    """
+
+    def __init__(self, loop: Loop, caller: Caller) -> None:
+        self._loop = loop
+        self._caller = caller
+        self._ready: deque[Chunk] = deque()
+        self._next: Action | None = None  # what to do before the current call can go on
+        self._call: ModelCall | None = None
+        self._in_turn = False  # the current call has not come to its end
+        self._handed = 0
+        self._began: float | None = None
+        self._first: float | None = None
+        self._final: Metadata | None = None
+        self._finish_reason: FinishReason | None = None
+        self._failure: BaseException | None = None
+        self._busy = False
+        self._closed = False
+        self._entered = False
+        self._cancelled = False
+        self._let_go: anyio.Event | None = None  # set once the reader of another task has closed
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Chunk:
+        """Give the next chunk.
+
+        Raises:
+            ProviderError: The call failed; ``error.partial`` is the `Response` so far.
+            UsageError: Another task is waiting for a chunk.
+        """
+        if not self._ready:
+            await self._fill()
+            if not self._ready:
+                raise StopAsyncIteration
+        self._handed += 1
+        return self._ready.popleft()
+
+    async def ready(self) -> None:
+        """Return once the first content is in hand, so that a failure is known before it is shown.
+
+        In a web handler, call it before the status line is sent.
+
+        Raises:
+            ProviderError: The call failed.
+            UsageError: Another task is waiting for a chunk.
+        """
+        while not any(not isinstance(chunk, RetryChunk) for chunk in self._ready):
+            before = len(self._ready)
+            await self._fill()
+            if len(self._ready) == before:
+                return
+
+    def text(self) -> TextStream:
+        """Iterate over the texts of the answer alone."""
+        return TextStream(self)
+
+    def cancel(self) -> None:
+        """Stop the run: the stop button. May be called from any task of the same event loop.
+
+        The reader's loop ends without a final chunk; `response` is what there is, with
+        ``finish_reason="cancelled"``. Chunks that were not handed out yet are not handed out.
+        """
+        if self._closed or self._final is not None:
+            return
+        self._cancelled = True
+        self._finish_reason = "cancelled"
+        self._ready.clear()
+        if self._call is not None:
+            self._call.interrupt()
+
+    async def aclose(self) -> None:
+        """Close the stream and release its connection.
+
+        Idempotent, bounded in time and shielded from cancellation. May be called from any task;
+        a task that waits for a chunk is woken, with a `UsageError`.
+        """
+        if self._busy:
+            if self._let_go is None:
+                self._let_go = anyio.Event()
+            if self._call is not None:
+                self._call.interrupt()
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._let_go.wait()
+            return
+        self._ready.clear()
+        await self._release()
+
+    async def __aenter__(self) -> Self:
+        if self._entered:
+            raise UsageError("this stream is in use by another `async with` already")
+        self._entered = True
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    @property
+    def partial(self) -> Response:
+        """The `Response` so far, at any time."""
+        turns = self._loop.turns
+        if self._call is not None and self._in_turn:
+            turns = (*turns, Turn(self._call.decoder.message, headers=self._call.headers))
+        return Response(
+            turns=turns,
+            history=self._loop.history,
+            new_from=self._loop.new_from,
+            finish_reason=self._finish_reason,
+            metadata=self._final or {},
+        )
+
+    @property
+    def response(self) -> Response:
+        """The whole `Response`, after the end.
+
+        Raises:
+            UsageError: The run has not ended; see `partial`.
+        """
+        if self._final is None and not self._cancelled:
+            raise UsageError("the run has not ended: read the stream to its end, or use `partial`")
+        return self.partial
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "new" if self._began is None else "open"
+        return f"<RunStream {state}, {self._handed} chunks handed out>"
+
+    def __del__(self) -> None:
+        if self._call is not None and self._in_turn and not self._closed:
+            warnings.warn(
+                f"{self!r} was dropped before its end; use `async with` to leave a stream early",
+                ResourceWarning,
+                source=self,
+                stacklevel=2,
+            )
+
+    async def _fill(self) -> None:
+        """Make another chunk ready, or settle that none is left."""
+        if self._busy:
+            raise UsageError("another task is waiting for a chunk of this stream")
+        if self._failure is not None:
+            raise self._failure
+        if self._closed:
+            if self._final is None and not self._cancelled:
+                raise UsageError("this stream was closed before its end; start a new run")
+            return
+        self._busy = True
+        try:
+            await self._pull()
+        except Interrupted:
+            await self._release()
+            if not self._cancelled:
+                raise UsageError("this stream was closed by another task") from None
+        except BaseException as error:
+            await self._release()
+            if isinstance(error, ProviderError):
+                error.chunks = self._handed
+                error.partial = self.partial
+            if isinstance(error, Exception):
+                self._failure = error
+            raise
+        finally:
+            self._busy = False
+            if self._let_go is not None:
+                self._let_go.set()
+
+    async def _pull(self) -> None:
+        if self._final is not None or self._cancelled:
+            await self._release()
+            return
+        if self._began is None:
+            self._began = anyio.current_time()
+            self._next = self._loop.begin()
+        if isinstance(self._next, CallModel):
+            if self._call is not None:
+                await self._call.aclose()
+            self._call = self._caller.call(self._next.messages)
+            self._next = None
+            self._in_turn = True
+        assert self._call is not None
+        chunks = await self._call.step()
+        if self._cancelled:
+            return
+        if self._first is None and not isinstance(chunks[0], RetryChunk):
+            self._first = anyio.current_time() - self._began
+        last = chunks[-1]
+        if isinstance(last, TurnChunk):
+            self._turn_ended(last, self._call)
+        self._ready.extend(chunks)
+
+    def _turn_ended(self, chunk: TurnChunk, call: ModelCall) -> None:
+        self._in_turn = False
+        turn = Turn(
+            message=call.decoder.message,
+            finish_reason=chunk.finish_reason,
+            metadata=chunk.metadata or {},
+            tool_calls=tuple(chunk.tool_calls),
+            headers=call.headers,
+        )
+        self._next = self._loop.turn_ended(turn)
+        if isinstance(self._next, CallModel):
+            return
+        assert self._began is not None
+        assert self._first is not None
+        self._finish_reason = chunk.finish_reason = self._next.reason
+        self._final = chunk.metadata = {
+            **turn.metadata,
+            "tokens": self.partial.usage,
+            "turns": len(self._loop.turns),
+            "first_chunk_seconds": self._first,
+            "total_seconds": anyio.current_time() - self._began,
+        }
+        chunk.is_final = True
+
+    async def _release(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        # Each step in here is bounded in time by itself.
+        with anyio.CancelScope(shield=True):
+            try:
+                if self._call is not None:
+                    await self._call.aclose()
+            finally:
+                await self._caller.aclose()
+
+
+class TextStream(AsyncIterator[str]):
+    """The texts of a run, chunks without text left out. It holds nothing of its own."""
+
+    def __init__(self, stream: RunStream) -> None:
+        self._stream = stream
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        while True:
+            content = (await self._stream.__anext__()).content
+            if content:
+                return content
+
+    async def aclose(self) -> None:
+        """Close the stream; see `RunStream.aclose`."""
+        await self._stream.aclose()
