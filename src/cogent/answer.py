@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 __all__ = ("AnswerReader",)
 
 _HEAD_BYTES = 2000
+_LEADING = re.compile(rb"\A(?:\s|\xef\xbb\xbf)+")
+"""White space and byte order marks, which may stand before anything."""
+
 _FIELDS = (b":", b"data", b"event", b"id", b"retry")
 
 
@@ -37,9 +40,8 @@ class AnswerReader:
     def __init__(self, decoder: Decoder, *, sse: bool) -> None:
         self.decoder = decoder
         self._sse = sse
-        self._kind: bytes = b""  # the first byte that is not white space
-        self._head = b""
-        self._document: bytearray | None = None
+        self._head = b""  # the first bytes, without what may stand before anything
+        self._document = bytearray()
 
     @property
     def error(self) -> ProviderError | None:
@@ -50,23 +52,17 @@ class AnswerReader:
         """Take the next bytes of the body; raises what the decoder raises.
 
         Raises:
-            BadResponse: The body is a web page.
+            BadResponse: One document is larger than an event may be.
         """
-        if not self._kind:
-            data = self._head + data
-            self._head = data[:_HEAD_BYTES]
-            self._kind = data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-            if not self._kind:
-                return []
-            if self._kind in (b"{", b"[") and self._sse:
-                self._document = bytearray()
-        if self._document is not None:
-            self._document += data
+        if len(self._head) < _HEAD_BYTES:
+            self._head = _LEADING.sub(b"", self._head + data)[:_HEAD_BYTES]
+        first = self._head[:1]
+        if first == b"<":
+            return []
+        if self._sse and first in (b"{", b"["):
+            self._document += data if self._document else data[data.index(first) :]
             if len(self._document) > MAX_EVENT_BYTES:
                 raise BadResponse(f"one document of more than {MAX_EVENT_BYTES} bytes")
-            return []
-        if self._kind == b"<":
-            self._head = (self._head + data)[:_HEAD_BYTES]
             return []
         return self.decoder.feed(data)
 
@@ -80,12 +76,12 @@ class AnswerReader:
             StreamTruncated: Nothing says that the answer is whole.
             BadResponse: The body is not of this API.
         """
-        if self._kind == b"<":
+        if self._head.startswith(b"<"):
             page = self._head.decode("utf-8", "replace")
             title = re.search(r"<title[^>]*>([^<]{1,200})", page, re.IGNORECASE)
             shown = title.group(1) if title else page[:200]
             raise BadResponse(f"a web page came, not an answer: {quoted(' '.join(shown.split()))}")
-        if self._document is not None:
+        if self._document:
             try:
                 return self.decoder.decode_document(bytes(self._document))
             except InvalidJSON as error:
@@ -93,9 +89,10 @@ class AnswerReader:
         try:
             return self.decoder.close(clean=clean)
         except StreamTruncated:
-            if not self._head.strip():
+            if not self._head:
                 raise StreamTruncated("the answer is empty") from None
-            if self._sse and not self._head.lstrip().startswith(_FIELDS):
+            cut = any(name.startswith(self._head) for name in _FIELDS)
+            if self._sse and not cut and not self._head.startswith(_FIELDS):
                 shown = quoted(self._head[:200].decode("utf-8", "replace"))
                 raise BadResponse(f"the answer is no event stream: {shown}") from None
             raise

@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 import anyio
 
 from .answer import AnswerReader
-from .chunks import RetryChunk, TurnChunk
+from .chunks import RawChunk, RetryChunk, TurnChunk
 from .errors import (
     APIError,
     BadResponse,
+    ConnectFailed,
     DeadlineExceeded,
     ProviderError,
     StreamInterrupted,
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 __all__ = ("ModelCall",)
 
 ERROR_BODY_BYTES = 64 * 1024
-"""How much of the body of an HTTP error is read."""
+ERROR_BODY_SECONDS = 5.0
+"""How much of the body of an HTTP error is read, and how long it is waited for."""
 
 DRAIN_SECONDS = 0.1
 DRAIN_BYTES = 64 * 1024
@@ -63,6 +65,7 @@ class ModelCall:
         model: The model's name, likewise.
         timeouts: How long to wait.
         retry: When to try again.
+        hide: Takes the key out of what the server repeats in its errors.
 
     Attributes:
         decoder: Of the current try; what has arrived can be read from it at any time.
@@ -80,6 +83,7 @@ class ModelCall:
         model: str,
         timeouts: Timeouts,
         retry: RetryPolicy,
+        hide: Callable[[object], object] | None = None,
     ) -> None:
         self.decoder = make_decoder()
         self.headers: Mapping[str, str] = {}
@@ -91,12 +95,14 @@ class ModelCall:
         self._model = model
         self._timeouts = timeouts
         self._retry = retry
+        self._hide = hide
         self._wait = Wait()  # for the pause before another try
         self._pause_until: float | None = None
         self._exchange: Exchange | None = None
         self._reader: AnswerReader | None = None
-        self._phase = "connect"
+        self._phase = "headers"
         self._delivered = False
+        self._waited = 0.0  # for content, in earlier steps that only showed raw events
         self._began: float | None = None
         self._try_began = 0.0
         self._stopped: float | None = None  # when the stop reason was first seen
@@ -116,12 +122,18 @@ class ModelCall:
         if self._began is None:
             self._began = now
         while True:
+            chunks: list[Chunk] = []
             try:
-                chunks = list(await self._advance(now))
+                for chunk in await self._advance(now - self._waited):
+                    chunks.append(chunk)  # kept, also if an error follows
             except ProviderError as error:
-                return [await self._again(error)]
+                if not chunks:
+                    return [await self._again(error)]
             if chunks:
-                self._delivered = True
+                if all(isinstance(chunk, RawChunk) for chunk in chunks):
+                    self._waited += anyio.current_time() - now
+                else:
+                    self._delivered, self._phase, self._waited = True, "content", 0.0
                 self._complete(chunks[-1])
                 return chunks
 
@@ -166,14 +178,14 @@ class ModelCall:
     async def _open(self) -> AnswerReader:
         """Send the request, and look at the head of the answer."""
         if self._pause_until is not None:
-            pause = self._pause_until - anyio.current_time()
-            self._pause_until = None
-            await self._wait.run(None, lambda: anyio.sleep(pause))
+            until, self._pause_until = self._pause_until, None
+            await self._wait.run(None, lambda: anyio.sleep_until(until))
         if self._wait.interrupted:
             raise Interrupted
         self.attempts += 1
         self._try_began = anyio.current_time()
-        self._phase = "connect"
+        self._phase = "headers"
+        self.headers = {}
         self.decoder = self._make_decoder()
         self._exchange = exchange = self._transport.exchange(self._call)
         try:
@@ -195,9 +207,10 @@ class ModelCall:
                 "set base_url to the right address"
             )
         body = bytearray()
+        deadline = self._earlier(anyio.current_time(), ERROR_BODY_SECONDS)
         try:
             while len(body) < ERROR_BODY_BYTES:
-                data = await exchange.receive(self._first_deadline())
+                data = await exchange.receive(deadline)
                 if not data:
                     break
                 body += data
@@ -219,7 +232,7 @@ class ModelCall:
         else:
             deadline = self._earlier(step_began, self._timeouts.between_content)
         if self._stopped is not None:
-            silence = self._stopped + SILENCE_AFTER_STOP
+            silence = max(self._stopped, step_began) + SILENCE_AFTER_STOP
             deadline = silence if deadline is None else min(deadline, silence)
         return deadline
 
@@ -269,12 +282,18 @@ class ModelCall:
         self._pause_until = pause_until
         self._reader = None
         self._stopped = None
+        self._waited = 0.0
         return RetryChunk(attempt=self.attempts, delay=delay, error=str(error))
 
     def _describe(self, error: ProviderError) -> None:
+        if self._hide is not None:
+            error.message = str(self._hide(error.message))
+            error.args = (error.message,)
+            if isinstance(error, APIError):
+                error.body = self._hide(error.body)
         error.provider = self._provider
         error.model = self._model
-        error.phase = "content" if self._delivered else self._phase
+        error.phase = "connect" if isinstance(error, ConnectFailed) else self._phase
         error.attempt = self.attempts
         if self._began is not None:
             error.elapsed = anyio.current_time() - self._began

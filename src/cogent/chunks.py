@@ -96,7 +96,7 @@ class Usage:
     cached_input_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
-    raw: Mapping[str, object] = field(default_factory=dict, compare=False)
+    raw: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     def __add__(self, other: Usage) -> Usage:
         """Sum two turns; a figure that either of them does not know stays unknown."""
@@ -185,7 +185,6 @@ class StreamChunk:
     is_final: bool = False
     finish_reason: FinishReason | None = None
     metadata: Metadata | None = None
-    kind: ClassVar[ChunkKind]
 
     @property
     def delta(self) -> str:
@@ -194,7 +193,10 @@ class StreamChunk:
 
     def to_dict(self) -> dict[str, object]:
         """Give the chunk as plain data, ``kind`` and ``delta`` included, ready for JSON."""
-        plain: dict[str, object] = {"kind": self.kind, "content": self.content}
+        plain: dict[str, object] = {
+            "kind": getattr(self, "kind", None),
+            "content": self.content,
+        }
         plain["delta"] = self.content
         for name in _field_names(type(self)):
             if name != "content":

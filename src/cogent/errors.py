@@ -152,10 +152,10 @@ class BadResponse(ProviderError):
 
 
 class DeadlineExceeded(ProviderError):
-    """A deadline for the connection, the first content or the whole call has passed.
+    """The deadline for the first content, or for the whole call, has passed.
 
     Attributes:
-        timer: ``connect``, ``first_content`` or ``total``.
+        timer: ``first_content`` or ``total``. A connection in vain is a `ConnectFailed`.
     """
 
     retryable = False

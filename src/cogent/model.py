@@ -123,6 +123,7 @@ class Model:
             model=self.name,
             timeouts=timeouts,
             retry=retry,
+            hide=endpoint.secret.hidden_in if endpoint.secret is not None else None,
         )
 
     def open_transport(self) -> tuple[Transport, bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,8 @@ class RetryPolicy:
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= self.max_retry_after else None
         first = self.first_delay * (2 if isinstance(error, Overloaded) else 1)
-        backoff = min(first * 2.0 ** (attempt - 1), self.max_delay)
+        doublings = min(attempt - 1, 100)  # a float holds no 2.0 ** 1024
+        backoff = min(first * 2.0**doublings, self.max_delay)
         return backoff * (1 - 0.25 * jitter)
 
 
@@ -82,6 +84,8 @@ def _seconds(value: str, unit: float, now: float) -> float:
     if _NUMBER.match(value):
         return float(value) * unit
     try:
-        return parsedate_to_datetime(value).timestamp() - now
+        date = parsedate_to_datetime(value)
+        # A date without a zone is GMT in HTTP.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, OverflowError):
         return math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,10 @@ class Settings:
             raise ConfigurationError("stop must be a tuple of strings; write stop=('text',)")
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ConfigurationError(f"max_tokens must be at least 1, not {self.max_tokens}")
+        for name in ("temperature", "top_p"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ConfigurationError(f"{name} must be a finite number, not {value}")
         if self.max_retries is not None and self.max_retries < 0:
             raise ConfigurationError(f"max_retries must be at least 0, not {self.max_retries}")
 

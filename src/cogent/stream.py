@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from .chunks import Chunk, RetryChunk, TurnChunk
+from .chunks import Chunk, RawChunk, RetryChunk, TurnChunk
 from .errors import ProviderError, UsageError
 from .exchange import Interrupted
 from .loop import CallModel
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ("Caller", "RunStream", "TextStream")
 
 CLOSE_SECONDS = 5.0
-"""Most time that one task waits for another to let go of a stream that it closes."""
+"""Most time that letting go of a connection takes, or is waited for where another task does it."""
 
 
 class Caller(Protocol):
@@ -71,6 +71,7 @@ class RunStream(AsyncIterator[Chunk]):
         self._handed = 0
         self._began: float | None = None
         self._first: float | None = None
+        self._elapsed = 0.0  # at the last chunk that came
         self._final: Metadata | None = None
         self._finish_reason: FinishReason | None = None
         self._failure: BaseException | None = None
@@ -95,7 +96,10 @@ class RunStream(AsyncIterator[Chunk]):
             if not self._ready:
                 raise StopAsyncIteration
         self._handed += 1
-        return self._ready.popleft()
+        chunk = self._ready.popleft()
+        if isinstance(chunk, TurnChunk):
+            self._turn_ended(chunk)
+        return chunk
 
     async def ready(self) -> None:
         """Return once the first content is in hand, so that a failure is known before it is shown.
@@ -106,7 +110,7 @@ class RunStream(AsyncIterator[Chunk]):
             ProviderError: The call failed.
             UsageError: Another task is waiting for a chunk.
         """
-        while not any(not isinstance(chunk, RetryChunk) for chunk in self._ready):
+        while all(isinstance(chunk, RetryChunk | RawChunk) for chunk in self._ready):
             before = len(self._ready)
             await self._fill()
             if len(self._ready) == before:
@@ -192,10 +196,10 @@ class RunStream(AsyncIterator[Chunk]):
 
     def __del__(self) -> None:
         if self._call is not None and self._in_turn and not self._closed:
+            # Without source=: whoever records it would keep the connection open.
             warnings.warn(
                 f"{self!r} was dropped before its end; use `async with` to leave a stream early",
                 ResourceWarning,
-                source=self,
                 stacklevel=2,
             )
 
@@ -213,11 +217,13 @@ class RunStream(AsyncIterator[Chunk]):
         try:
             await self._pull()
         except Interrupted:
-            await self._release()
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._release()
             if not self._cancelled:
                 raise UsageError("this stream was closed by another task") from None
         except BaseException as error:
-            await self._release()
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._release()
             if isinstance(error, ProviderError):
                 error.chunks = self._handed
                 error.partial = self.partial
@@ -239,21 +245,27 @@ class RunStream(AsyncIterator[Chunk]):
         if isinstance(self._next, CallModel):
             if self._call is not None:
                 await self._call.aclose()
+                self._stop_if_asked()
             self._call = self._caller.call(self._next.messages)
             self._next = None
             self._in_turn = True
         assert self._call is not None
         chunks = await self._call.step()
-        if self._cancelled:
-            return
+        self._stop_if_asked()
+        self._elapsed = anyio.current_time() - self._began
         if self._first is None and not isinstance(chunks[0], RetryChunk):
-            self._first = anyio.current_time() - self._began
-        last = chunks[-1]
-        if isinstance(last, TurnChunk):
-            self._turn_ended(last, self._call)
+            self._first = self._elapsed
         self._ready.extend(chunks)
 
-    def _turn_ended(self, chunk: TurnChunk, call: ModelCall) -> None:
+    def _stop_if_asked(self) -> None:
+        """Heed `cancel`, or `aclose` of another task, where it found no wait to end."""
+        if self._cancelled or self._let_go is not None:
+            raise Interrupted
+
+    def _turn_ended(self, chunk: TurnChunk) -> None:
+        """Take note of the end of a turn, when it is handed out: until then it can be cancelled."""
+        call = self._call
+        assert call is not None
         self._in_turn = False
         turn = Turn(
             message=call.decoder.message,
@@ -265,7 +277,6 @@ class RunStream(AsyncIterator[Chunk]):
         self._next = self._loop.turn_ended(turn)
         if isinstance(self._next, CallModel):
             return
-        assert self._began is not None
         assert self._first is not None
         self._finish_reason = chunk.finish_reason = self._next.reason
         self._final = chunk.metadata = {
@@ -273,7 +284,7 @@ class RunStream(AsyncIterator[Chunk]):
             "tokens": self.partial.usage,
             "turns": len(self._loop.turns),
             "first_chunk_seconds": self._first,
-            "total_seconds": anyio.current_time() - self._began,
+            "total_seconds": self._elapsed,
         }
         chunk.is_final = True
 
@@ -281,8 +292,7 @@ class RunStream(AsyncIterator[Chunk]):
         if self._closed:
             return
         self._closed = True
-        # Each step in here is bounded in time by itself.
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
             try:
                 if self._call is not None:
                     await self._call.aclose()

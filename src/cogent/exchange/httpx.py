@@ -8,9 +8,11 @@ all of the library's nested generators at once, in this task, without a warning 
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
@@ -22,6 +24,7 @@ from ..errors import (
     NoResponse,
     ProviderError,
     StreamInterrupted,
+    UsageError,
     quoted,
 )
 from .port import DeadlineReached, Head, Interrupted
@@ -29,7 +32,7 @@ from .wait import Wait
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from .port import Call
 
@@ -51,18 +54,26 @@ class _Response(Protocol):
     @property
     def headers(self) -> Mapping[str, str]: ...
     def aiter_raw(self) -> AsyncIterator[bytes]: ...
-    def aiter_bytes(self) -> AsyncIterator[bytes]: ...
     async def aclose(self) -> None: ...
 
 
 class HTTPClient(Protocol):
     """What is used of a caller's client: ``httpx.AsyncClient`` and ``httpx2.AsyncClient`` fit."""
 
-    def build_request(self, method: str, url: str, **options: object) -> object:
+    # The request is the library's own type, made by one method and taken by the other.
+    def build_request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: dict[str, str],
+        content: bytes,
+        timeout: tuple[float | None, float | None, float | None, float | None],
+    ) -> Any:
         """Make a request."""
         ...
 
-    async def send(self, request: object, **options: object) -> _Response:
+    async def send(self, request: Any, *, stream: bool, follow_redirects: bool) -> _Response:
         """Send it."""
         ...
 
@@ -84,9 +95,16 @@ class HTTPXTransport:
         self._callers = client
         self._own: dict[bool, HTTPClient] = {}  # by whether it speaks TLS
         self._slots = anyio.Semaphore(max_connections) if client is None else None
+        self._closed = False
 
     def exchange(self, call: Call) -> HTTPXExchange:
-        """Prepare an exchange."""
+        """Prepare an exchange.
+
+        Raises:
+            UsageError: The transport was closed; nobody would close another connection.
+        """
+        if self._closed:
+            raise UsageError("this Client was closed while a call was under way")
         if self._callers is not None:
             return HTTPXExchange(self._callers, call, None)
         tls = call.url.startswith("https:")
@@ -96,6 +114,7 @@ class HTTPXTransport:
 
     async def aclose(self) -> None:
         """Close our own connections."""
+        self._closed = True
         while self._own:
             _, client = self._own.popitem()
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
@@ -112,6 +131,7 @@ class HTTPXExchange:
         self._holds_slot = False
         self._response: _Response | None = None
         self._body: AsyncIterator[bytes] | None = None
+        self._decompress: Callable[[bytes], bytes] | None = None
         self._wait = Wait()
 
     async def head(self, deadline: float | None) -> Head:
@@ -121,16 +141,24 @@ class HTTPXExchange:
         except (DeadlineReached, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001 - of two libraries, told apart by name
-            raise _head_fault(error) from (None if _shows_headers(error) else error)
+            fault = _head_fault(error)
+            fault.__cause__ = None if _shows_headers(error) else error
+        else:
+            return self._begin(response)
+        raise fault  # out here, so that what shows a header is not its context either
+
+    def _begin(self, response: _Response) -> Head:
         self._response = response
         headers = {name.lower(): value for name, value in response.headers.items()}
         encoding = headers.get("content-encoding", "identity").lower()
-        if encoding not in ("", "identity", "gzip", "deflate"):
+        if encoding in ("gzip", "deflate"):
+            # The library's own decoder would abandon its generators where the data is broken.
+            self._decompress = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress
+        elif encoding not in ("", "identity"):
             raise BadResponse(
                 f"the answer is encoded as {quoted(encoding)}, which was not asked for"
             )
-        plain = encoding in ("", "identity")
-        self._body = response.aiter_raw() if plain else response.aiter_bytes()
+        self._body = response.aiter_raw()
         return Head(response.status_code, headers)
 
     async def receive(self, deadline: float | None) -> bytes:
@@ -141,6 +169,8 @@ class HTTPXExchange:
         try:
             while True:
                 data = await self._wait.run(deadline, body.__anext__)
+                if self._decompress is not None:
+                    data = self._decompress(data)
                 if data:
                     return data
         except StopAsyncIteration:
@@ -193,7 +223,30 @@ class HTTPXExchange:
             content=call.body,
             timeout=(call.connect_timeout, None, None, None),
         )
+        request.stream = _without_generator(request.stream.__class__)(call.body)
         return await self._client.send(request, stream=True, follow_redirects=False)
+
+
+class _Once(AsyncIterator[bytes]):
+    """Gives one item. Unlike a generator it can be left anywhere."""
+
+    def __init__(self, item: bytes) -> None:
+        self._items = iter((item,))
+
+    async def __anext__(self) -> bytes:
+        for item in self._items:
+            return item
+        raise StopAsyncIteration
+
+
+@cache
+def _without_generator(body: type) -> type:
+    """Make of either library's request body one that is iterated without a generator.
+
+    A call that is cancelled while its body is sent would leave the generator to the collector,
+    and trio complains about it.
+    """
+    return type(body.__name__, (body,), {"__aiter__": lambda self: _Once(b"".join(self))})
 
 
 @cache
@@ -221,7 +274,7 @@ def _own_client(*, tls: bool) -> HTTPClient:
         "all://localhost": None,
         "all://[::1]": None,
     }
-    return httpx.AsyncClient(  # type: ignore[return-value]
+    return httpx.AsyncClient(
         verify=_tls_context() if tls else _no_tls_context(),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
         timeout=None,  # noqa: S113 - bounded by the deadlines of each wait
@@ -231,12 +284,12 @@ def _own_client(*, tls: bool) -> HTTPClient:
 
 def _shows_headers(error: Exception) -> bool:
     """Tell whether an exception's text may repeat a header, and so a key."""
-    return type(error).__name__ == "LocalProtocolError"
+    return type(error).__name__ in ("LocalProtocolError", "UnicodeEncodeError")
 
 
 def _head_fault(error: Exception) -> CogentError:
     name = type(error).__name__
-    if _shows_headers(error) or name in ("InvalidURL", "UnicodeEncodeError"):
+    if _shows_headers(error) or name == "InvalidURL":
         return ConfigurationError("the request cannot be sent: its URL or a header is malformed")
     told = quoted(str(error)) or name
     if name in _CONNECT_FAULTS:
@@ -251,6 +304,6 @@ def _head_fault(error: Exception) -> CogentError:
 
 def _body_fault(error: Exception) -> ProviderError:
     told = quoted(str(error)) or type(error).__name__
-    if type(error).__name__ == "DecodingError":
+    if isinstance(error, zlib.error):
         return BadResponse(f"the body's encoding is broken: {told}")
     return StreamInterrupted(f"the connection broke in the body: {told}")

@@ -11,15 +11,8 @@ error is raised by the next call. It is raised at once where nothing came before
 from .document import MAX_DEPTH, loads
 from .json_array import JSONArrayEncoder, JSONArrayFramer
 from .ndjson import MAX_LINE_BYTES, NDJSONFramer, encode_record
-from .sse import (
-    MAX_EVENT_BYTES,
-    MAX_EVENT_LINES,
-    ServerSentEvent,
-    SSEFramer,
-    SSEParser,
-    encode_comment,
-    encode_event,
-)
+from .sse import MAX_EVENT_BYTES, MAX_EVENT_LINES, SSEFramer
+from .sse_events import ServerSentEvent, SSEParser, encode_comment, encode_event
 
 __all__ = (
     "MAX_DEPTH",

@@ -10,16 +10,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..errors import LineTooLarge, ProtocolError
+from ..errors import LineTooLarge
 from .ndjson import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from ..errors import ProtocolError
 
 __all__ = ("JSONArrayEncoder", "JSONArrayFramer")
 
 _STRUCTURE = re.compile(rb'["\[\]{},]')
 _STRING_END = re.compile(rb'["\\]')
+_LEADING = re.compile(rb"\A(?:[ \t\r\n]|\xef\xbb\xbf)+")
 _WHITE_SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 
@@ -30,7 +31,7 @@ class JSONArrayFramer:
     A document that is not an array is handed out whole at the end: errors come so.
 
     Args:
-        max_line_bytes: Largest element in bytes.
+        max_line_bytes: Largest element in bytes, with the white space before it.
 
     Attributes:
         terminated: The closing bracket of the array was seen.
@@ -62,13 +63,9 @@ class JSONArrayFramer:
             del self._buffer[:start]
             self._scanned -= start
         if len(self._buffer) > self.max_line_bytes:
-            self.error = LineTooLarge(
-                f"one array element is over the limit of {self.max_line_bytes} bytes "
-                "(max_line_bytes)"
-            )
-            self._buffer.clear()
-            if not elements:
-                raise self.error
+            self._fail()
+        if self.error is not None and not elements:
+            raise self.error
         return elements
 
     def close(self, *, clean: bool = True) -> list[bytes]:
@@ -85,20 +82,20 @@ class JSONArrayFramer:
             raise self.error
         whole = bytes(self._buffer).strip()
         self._buffer.clear()
-        return [whole] if whole and clean and self._is_array is False else []
+        return [whole] if whole and clean and not self._is_array else []
 
     def _opened(self) -> bool:
         """Settle by the first byte that is not white space whether this is an array."""
         if self._is_array is None:
-            head = self._buffer.removeprefix(_BOM).lstrip(_WHITE_SPACE)
-            if head and not _BOM.startswith(bytes(self._buffer[:3])):
-                self._is_array = head[:1] == b"["
-        return self._is_array is True and not self.terminated
+            self._buffer[:] = _LEADING.sub(b"", self._buffer)
+            if not _BOM.startswith(self._buffer):  # what is left, if anything, is no cut BOM
+                self._is_array = self._buffer.startswith(b"[")
+        return self._is_array is True
 
     def _scan(self, elements: list[bytes]) -> int:
         """Walk the structure of what is new; return where the unfinished element starts."""
         buffer, start = self._buffer, 0
-        while not self.terminated:
+        while not self.terminated and self.error is None:
             pattern = _STRING_END if self._in_string else _STRUCTURE
             found = pattern.search(buffer, self._scanned)
             if found is None:
@@ -128,15 +125,20 @@ class JSONArrayFramer:
         if self._depth > 1:
             return start
         last = end if self._depth == 1 and byte != b"," else end - 1
-        self._take(self._buffer[start:last], elements)
+        if last - start > self.max_line_bytes:
+            self._fail()
+            return end
+        element = bytes(self._buffer[start:last]).strip(_WHITE_SPACE)
+        if element:
+            elements.append(element)
         self.terminated = self._depth == 0
         return end
 
-    @staticmethod
-    def _take(element: Iterable[int], elements: list[bytes]) -> None:
-        document = bytes(element).strip(_WHITE_SPACE)
-        if document:
-            elements.append(document)
+    def _fail(self) -> None:
+        self._buffer.clear()
+        self.error = LineTooLarge(
+            f"one array element is over the limit of {self.max_line_bytes} bytes (max_line_bytes)"
+        )
 
 
 class JSONArrayEncoder:

@@ -1,8 +1,7 @@
 """Server-sent events, by the WHATWG algorithm (HTML, section 9.2.6), incremental and on bytes.
 
-Two layers. `SSEFramer` cuts the bytes into blocks, which is all that a decoder of tokens needs;
-`SSEParser` reads each block into a `ServerSentEvent` and keeps the state that outlives a block
-(last event id, reconnection time).
+`SSEFramer` cuts the bytes into blocks, which is all that a decoder of tokens needs; `SSEParser`
+beside it reads each block into a `ServerSentEvent`.
 
 Line ends are CR, LF and CRLF and nothing else. They cannot be part of a multi-byte character, so
 they are made LF before anything is searched; a CR ends its line at once, and a flag swallows the
@@ -12,7 +11,6 @@ two LFs, found in C. Bytes of an unfinished block are kept once and searched onc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import EventTooLarge
@@ -24,10 +22,6 @@ __all__ = (
     "MAX_EVENT_BYTES",
     "MAX_EVENT_LINES",
     "SSEFramer",
-    "SSEParser",
-    "ServerSentEvent",
-    "encode_comment",
-    "encode_event",
     "event_data",
     "event_name",
 )
@@ -43,23 +37,6 @@ _LONGEST_FIELD = 6  # "retry:"
 _COMPACT_AT = 16 * 1024
 _BOM = b"\xef\xbb\xbf"
 _LF, _CR = 0x0A, 0x0D
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSentEvent:
-    """One event as dispatched.
-
-    Attributes:
-        event: Its type; ``message`` where the stream gave none.
-        data: Its data lines, joined with LF.
-        id: The last event id at that moment; it persists over events.
-        retry: The reconnection time in milliseconds that this event's block set, if any.
-    """
-
-    event: str = "message"
-    data: str = ""
-    id: str = ""
-    retry: int | None = None
 
 
 class SSEFramer:
@@ -160,16 +137,19 @@ class SSEFramer:
             That block, in a list, or nothing.
 
         Raises:
-            EventTooLarge: As latched by `feed`.
+            EventTooLarge: As latched by `feed`; or the unfinished block is over a limit, and no
+                look was due yet.
         """
         if self.error is not None:
             raise self.error
         if self._start:
             self._pending += self._start
         self._start = None
-        block = bytes(self._pending).rstrip(b"\n")
+        blocks = self._within_limits([bytes(self._pending).rstrip(b"\n")])
         self._pending.clear()
-        return [block] if block and clean and self.mode == "lenient" else []
+        if self.error is not None:
+            raise self.error
+        return blocks if any(blocks) and clean and self.mode == "lenient" else []
 
     def _after_bom(self, data: bytes) -> bytes:
         head = (self._start or b"") + data
@@ -233,12 +213,13 @@ class SSEFramer:
             # The LF of the last kept line stays, so that a blank line after a dropped one is seen.
             self._kept_bytes += sum(map(len, lines))
             self._kept_lines += len(lines)
-        if not self._kept(
-            bytes(pending[self._kept_bytes : self._kept_bytes + 64]), unfinished=True
-        ):
-            self._skip_line = len(pending) > self._kept_bytes
+        tail = bytes(pending[self._kept_bytes : self._kept_bytes + 64])
+        if not self._kept(tail, unfinished=True):
+            self._skip_line = bool(tail)
             del pending[self._kept_bytes :]
-        size = len(pending) - pending.endswith(b"\n")
+        # A line counts when it is sure to be kept; what may yet be an unknown field does not.
+        size = len(pending) if self.keep_unknown or b":" in tail else self._kept_bytes
+        size -= pending.endswith(b"\n", 0, size)
         if not self._exceeded(size, self._kept_lines, bytes(pending[:40])):
             self._compact_at = min(max(_COMPACT_AT, 2 * len(pending)), self.max_event_bytes + 1)
 
@@ -264,91 +245,6 @@ class SSEFramer:
         return name in _FIELDS
 
 
-class SSEParser:
-    """Reads an event stream into events.
-
-    Takes the same arguments as `SSEFramer`.
-
-    Attributes:
-        last_event_id: The id to send as ``Last-Event-ID`` on reconnection.
-    """
-
-    def __init__(
-        self,
-        *,
-        mode: Literal["whatwg", "lenient"] = "lenient",
-        max_event_bytes: int = MAX_EVENT_BYTES,
-        max_event_lines: int = MAX_EVENT_LINES,
-    ) -> None:
-        self._framer = SSEFramer(
-            mode=mode, max_event_bytes=max_event_bytes, max_event_lines=max_event_lines
-        )
-        self.last_event_id = ""
-        self._retry: int | None = None
-
-    @property
-    def retry(self) -> int | None:
-        """The reconnection time in milliseconds; it counts as soon as its line has ended."""
-        value = self._retry
-        head, newline, _ = self._framer.pending.rpartition(b"\n")
-        for line in head.split(b"\n") if newline else ():
-            value = _reconnection_time(line, value)
-        return value
-
-    def feed(self, data: bytes) -> list[ServerSentEvent]:
-        """Take the next bytes and give the events that they complete.
-
-        Raises:
-            EventTooLarge: An event is over a limit; events before it are returned first.
-        """
-        return self._read(self._framer.feed(data))
-
-    def close(self, *, clean: bool = True) -> list[ServerSentEvent]:
-        """End the input; see `SSEFramer.close`."""
-        self._retry = self.retry
-        return self._read(self._framer.close(clean=clean))
-
-    def _read(self, blocks: list[bytes]) -> list[ServerSentEvent]:
-        events = []
-        for block in blocks:
-            event = self._dispatch(block)
-            if event is not None:
-                events.append(event)
-        return events
-
-    def _dispatch(self, block: bytes) -> ServerSentEvent | None:
-        name = ""
-        data: list[str] = []
-        retry: int | None = None
-        for line in block.split(b"\n"):
-            field, _, value = line.partition(b":")
-            value = value.removeprefix(b" ")
-            if field == b"data":
-                data.append(value.decode("utf-8", "replace"))
-            elif field == b"event":
-                name = value.decode("utf-8", "replace")
-            elif field == b"id":
-                if b"\0" not in value:
-                    self.last_event_id = value.decode("utf-8", "replace")
-            elif field == b"retry":
-                retry = _reconnection_time(line, retry)
-        if retry is not None:
-            self._retry = retry
-        if not data:
-            return None
-        return ServerSentEvent(name or "message", "\n".join(data), self.last_event_id, retry)
-
-
-def _reconnection_time(line: bytes, otherwise: int | None) -> int | None:
-    field, _, value = line.partition(b":")
-    digits = value.removeprefix(b" ")
-    # ASCII digits only: int() would take signs, blanks, underscores and other scripts' digits.
-    # bytes.isdigit() is ASCII by definition. More than 18 digits is no time that anyone waits.
-    if field == b"retry" and digits.isdigit() and len(digits) <= 18:
-        return int(digits)
-    return otherwise
-
-
 def event_data(block: bytes) -> bytes | None:
     """Give the data of a block, its lines joined with LF, or ``None`` if it has no data field."""
     if block.startswith(b"data: ") and b"\n" not in block:
@@ -369,44 +265,3 @@ def event_name(block: bytes) -> str:
         if field == b"event":
             name = value.removeprefix(b" ")
     return name.decode("utf-8", "replace")
-
-
-def encode_event(
-    data: str | bytes,
-    *,
-    event: str | None = None,
-    id: str | None = None,
-    retry: int | None = None,
-) -> bytes:
-    """Encode one event.
-
-    Args:
-        data: Its data; line ends in it make several data lines, and arrive as LF.
-        event: Its type.
-        id: Its id; must hold no line end and no NUL.
-        retry: Reconnection time in milliseconds.
-
-    Returns:
-        The event's bytes, the blank line that dispatches it included.
-
-    Raises:
-        ValueError: A name or id holds what would break the framing.
-    """
-    lines: list[bytes] = []
-    for field, value in (("event", event), ("id", id)):
-        if value is not None:
-            if any(c in value for c in "\r\n\0"):
-                raise ValueError(f"{field} may not hold a line end or NUL: {value!r}")
-            lines.append(f"{field}: {value}".encode())
-    if retry is not None:
-        lines.append(b"retry: %d" % retry)
-    raw = data.encode() if isinstance(data, str) else data
-    raw = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    lines.extend(b"data: " + line for line in raw.split(b"\n"))
-    return b"\n".join(lines) + b"\n\n"
-
-
-def encode_comment(text: str = "") -> bytes:
-    """Encode a comment, as for a keep-alive; line ends in it make several comment lines."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "".join(f": {line}\n" for line in lines).encode() + b"\n"

@@ -24,10 +24,12 @@ class Endpoint:
     Attributes:
         url: The whole URL.
         headers: All headers, the key's included; never printed.
+        secret: The key, to be taken out of what the server repeats.
     """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
+    secret: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +92,11 @@ class Provider:
         for header, variable in self.env_headers.items():
             if _environment(variable):
                 headers[header] = _environment(variable)
-        headers.update(self._authorization(api_key))
+        credential, secret = self._credential(api_key)
+        if secret is not None:
+            headers[credential.header] = credential.scheme + secret.reveal()
         base = base_url or self._base_url()
-        return Endpoint(_joined(base, self.dialect.route(model, stream)), headers)
+        return Endpoint(_joined(base, self.dialect.route(model, stream)), headers, secret)
 
     def has_key(self) -> bool:
         """Tell whether the environment holds a key for this vendor."""
@@ -107,21 +111,19 @@ class Provider:
             raise ConfigurationError(f"{self.name} has no address: give base_url={variable}")
         return self.base_url
 
-    def _authorization(self, api_key: Secret | None) -> dict[str, str]:
+    def _credential(self, api_key: Secret | None) -> tuple[Credential, Secret | None]:
+        """Find the key, and how it is sent."""
+        first = self.credentials[0] if self.credentials else Credential("")
         if api_key is not None:
-            if not self.credentials:
-                return {"authorization": f"Bearer {api_key.reveal()}"}
-            first = self.credentials[0]
-            return {first.header: first.scheme + api_key.reveal()}
+            return first, api_key
         for credential in self.credentials:
             value = _environment(credential.env)
             if value:
-                secret = Secret(value, source=credential.env)
-                return {credential.header: credential.scheme + secret.reveal()}
+                return credential, Secret(value, source=credential.env)
         if self.key_required:
             names = " or ".join(credential.env for credential in self.credentials)
             raise ConfigurationError(f"{self.name} needs a key: set {names}, or give api_key=")
-        return {}
+        return first, None
 
 
 def _environment(variable: str) -> str:

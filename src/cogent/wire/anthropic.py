@@ -5,7 +5,7 @@ https://docs.anthropic.com/en/docs/build-with-claude/streaming
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..chunks import (
     Chunk,
@@ -19,9 +19,9 @@ from ..errors import ProtocolError
 from .anthropic_encoder import AnthropicEncoder, error_body
 from .anthropic_request import decode_request, encode_request
 from .blocks import Block, parse_arguments
-from .decoder import SSEDecoder
 from .dialect import Dialect
 from .fields import Object, dump, integer, obj, objects, optional, text
+from .sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,11 +62,15 @@ class AnthropicDecoder(SSEDecoder):
                 self._finish(chunks, marker=True)
             case "ping":
                 pass
-            case _:
-                self._check_error(document, event)
+            case kind:
+                # What has another type is an event of tomorrow, though it may have a message.
+                if kind in ("", "error") or document.get("error"):
+                    self._check_error(document, event)
                 self.ignored += 1
 
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
+        if not isinstance(document.get("content"), list):
+            raise ProtocolError("the document is no answer: it has no content")
         self._message_start(document, chunks)
         self._finish(chunks, marker=True)
 
@@ -75,10 +79,12 @@ class AnthropicDecoder(SSEDecoder):
         self.ignored += 1
 
     def _message_start(self, message: Object, chunks: list[Chunk]) -> None:
+        if not message:
+            return
         message_id = optional(message, "id")
+        if message_id == self.response_id and (message_id or self._blocks):
+            return
         if self._blocks:
-            if message_id == self.response_id:
-                return
             raise ProtocolError("a second message_start: a gateway has joined two answers")
         self.response_id = message_id
         self.model = optional(message, "model") or self.model
@@ -97,31 +103,28 @@ class AnthropicDecoder(SSEDecoder):
 
     def _note_stop(self, source: Object) -> None:
         self.raw_finish_reason = optional(source, "stop_reason") or self.raw_finish_reason
-        for key in ("stop_sequence", "stop_details", "container"):
+        self.stop_sequence = optional(source, "stop_sequence") or self.stop_sequence
+        for key in ("stop_details", "container"):
             if source.get(key) is not None:
                 self.details[key] = source[key]
-
-    def _note_usage(self, usage: Object) -> None:
-        self.usage_raw.update((k, v) for k, v in usage.items() if v is not None)
 
     # Blocks.
 
     def _block_start(self, index: int, start: Object, chunks: list[Chunk]) -> None:
+        self._block_stop(index, chunks)  # whatever had the index before
         kind = text(start, "type")
         if kind in ("text", "thinking"):
             block = self._place(index, Block("text" if kind == "text" else "reasoning"))
-            block.data = start
-            self._written(block, text(start, kind), chunks)
             block.signature = optional(start, "signature")
+            (self._text if kind == "text" else self._reasoning)(text(start, kind), chunks, block)
             for citation in objects(start.get("citations")):
-                self._citation(block, citation, chunks)
+                self._citation(citation, chunks)
         elif kind == "redacted_thinking":
             block = self._place(index, Block("reasoning"))
             block.redacted = text(start, "data")
             chunks.append(ReasoningChunk(redacted=block.redacted))
         elif kind == "tool_use":
-            block = self._new_call()
-            self._by_index[index] = block
+            block = self._by_index[index] = self._new_call()
             block.id, block.name, block.data = text(start, "id"), text(start, "name"), start
             self._arguments(block, "", chunks)
         elif kind:
@@ -131,33 +134,40 @@ class AnthropicDecoder(SSEDecoder):
                 self._server_tool(block, "result", chunks)
 
     def _block_delta(self, index: int, delta: Object, chunks: list[Chunk]) -> None:
-        kind = text(delta, "type")
-        block = self._at(index, kind)
-        match kind:
+        block = self._by_index.get(index)
+        match text(delta, "type"):
             case "text_delta":
-                self._text(text(delta, "text"), chunks, block)
+                self._text(text(delta, "text"), chunks, self._of_kind("text", index))
             case "thinking_delta":
-                self._reasoning(text(delta, "thinking"), chunks, block)
+                thought = text(delta, "thinking")
+                self._reasoning(thought, chunks, self._of_kind("reasoning", index))
             case "signature_delta":
-                block.signature = text(delta, "signature")
-            case "input_json_delta":
+                self._of_kind("reasoning", index).signature = text(delta, "signature")
+            case "input_json_delta" if block is not None and block.kind in ("call", "opaque"):
                 piece = text(delta, "partial_json")
-                if block.kind == "call":
-                    if piece:
-                        self._arguments(block, piece, chunks)
-                else:
+                if piece and block.kind == "call":
+                    self._arguments(block, piece, chunks)
+                elif piece:
                     block.write_arguments(piece, self._max_arguments)
             case "citations_delta":
-                self._citation(block, obj(delta.get("citation")), chunks)
-            case "compaction_delta":
+                self._of_kind("text", index)
+                self._citation(obj(delta.get("citation")), chunks)
+            case "compaction_delta" if block is not None and block.kind == "opaque":
                 block.data.update((k, v) for k, v in delta.items() if k != "type")
             case _:
                 self.ignored += 1
 
     def _block_stop(self, index: int, chunks: list[Chunk]) -> None:
         block = self._by_index.get(index)
-        if block is None:
+        if block is not None:
+            self._settle(block, chunks)
+
+    def _settle(self, block: Block, chunks: list[Chunk]) -> None:
+        """End a block, once: at its stop event or, where that is left out, with the answer."""
+        super()._settle(block, chunks)
+        if block.ended:
             return
+        block.ended = True
         given = block.data.get("input")
         if block.kind == "call" and not block.size and isinstance(given, dict) and given:
             # No deltas came: the input was whole in the start event.
@@ -169,11 +179,8 @@ class AnthropicDecoder(SSEDecoder):
                 block.data["input"] = parse_arguments(block.text) or {}
             self._server_tool(block, "call", chunks)
 
-    def _written(self, block: Block, given: str, chunks: list[Chunk]) -> None:
-        if given:
-            (self._text if block.kind == "text" else self._reasoning)(given, chunks, block)
-
-    def _citation(self, block: Block, citation: Object, chunks: list[Chunk]) -> None:
+    @staticmethod
+    def _citation(citation: Object, chunks: list[Chunk]) -> None:
         chunks.append(
             SourceChunk(
                 url=optional(citation, "url"),
@@ -200,13 +207,10 @@ class AnthropicDecoder(SSEDecoder):
         self._by_index[index] = block
         return block
 
-    def _at(self, index: int, delta_kind: str) -> Block:
+    def _of_kind(self, kind: Literal["text", "reasoning"], index: int) -> Block:
         """Give the block of a delta; compatible servers leave the start of a block out."""
-        found = self._by_index.get(index)
-        if found is not None:
-            return found
-        reasoning = delta_kind in ("thinking_delta", "signature_delta")
-        return self._place(index, Block("reasoning" if reasoning else "text"))
+        block = self._by_index.get(index)
+        return block if block and block.kind == kind else self._place(index, Block(kind))
 
     def _usage(self, raw: Mapping[str, object]) -> Usage:
         # Cache is counted apart from input here, and compaction apart from both.

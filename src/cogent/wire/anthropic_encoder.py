@@ -42,6 +42,7 @@ class AnthropicEncoder(Encoder):
     _begun = False
     _index = -1
     _open = ""  # kind of the open block, with the call's index for a call
+    _called: frozenset[int] = frozenset()
 
     def encode(self, chunk: Chunk) -> bytes:
         """Write one chunk."""
@@ -52,15 +53,7 @@ class AnthropicEncoder(Encoder):
             case ReasoningChunk():
                 return self._reasoning(chunk)
             case ToolCallChunk():
-                start: Object = {
-                    "type": "tool_use",
-                    "id": chunk.id,
-                    "name": chunk.name,
-                    "input": {},
-                }
-                head = self._block(f"call {chunk.index}", start)
-                delta: Object = {"type": "input_json_delta", "partial_json": chunk.arguments}
-                return head + self._delta(delta)
+                return self._call(chunk)
             case SourceChunk():
                 head = self._block("text", {"type": "text", "text": ""})
                 return head + self._delta({"type": "citations_delta", "citation": dict(chunk.raw)})
@@ -90,6 +83,15 @@ class AnthropicEncoder(Encoder):
             head += self._delta({"type": "signature_delta", "signature": chunk.signature})
             head += self._stop()
         return head
+
+    def _call(self, chunk: ToolCallChunk) -> bytes:
+        kind = f"call {chunk.index}"
+        if kind != self._open and chunk.index in self._called:
+            raise ValueError("the fragments of one call must follow each other: blocks never mix")
+        self._called = self._called | {chunk.index}
+        start: Object = {"type": "tool_use", "id": chunk.id, "name": chunk.name, "input": {}}
+        delta: Object = {"type": "input_json_delta", "partial_json": chunk.arguments}
+        return self._block(kind, start) + self._delta(delta)
 
     def _block(self, kind: str, start: Object) -> bytes:
         """Open a block, unless the open one is of this kind; begin the message first."""
@@ -128,15 +130,17 @@ class AnthropicEncoder(Encoder):
 
     def _turn(self, chunk: TurnChunk) -> bytes:
         metadata = chunk.metadata or {}
-        tokens = metadata.get("tokens")
+        told, tokens = metadata.get("details", {}), metadata.get("tokens")
         end: Object = {
             "type": "message_delta",
             "delta": {
                 "stop_reason": metadata.get("raw_finish_reason"),
-                "stop_sequence": None,
-                **metadata.get("details", {}),
+                "stop_sequence": metadata.get("stop_sequence"),
+                **{key: told[key] for key in ("stop_details", "container") if key in told},
             },
         }
+        if "context_management" in told:
+            end["context_management"] = told["context_management"]
         if tokens is not None:
             end["usage"] = _usage_object(tokens)
         return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})

@@ -5,7 +5,9 @@ https://docs.anthropic.com/en/api/messages
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from ..errors import ConfigurationError
 from ..messages import (
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ("decode_request", "encode_request")
 
 _NAME = "anthropic"
+_FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
@@ -71,8 +74,8 @@ def _merged(messages: Iterable[Message]) -> list[Message]:
     """Leave system messages out, and put tool results and the user's next words in one message."""
     merged: list[Message] = []
     for message in messages:
-        if message.role == "system":
-            continue
+        if message.role == "system" or (message.role == "assistant" and not _blocks(message)):
+            continue  # an assistant's message without a block is refused
         role: Role = "assistant" if message.role == "assistant" else "user"
         if merged and merged[-1].role == role == "user":
             merged[-1] = Message("user", merged[-1].parts + message.parts)
@@ -84,9 +87,13 @@ def _merged(messages: Iterable[Message]) -> list[Message]:
 def _encode_message(message: Message) -> Object:
     if all(isinstance(part, TextPart) for part in message.parts):
         return {"role": message.role, "content": message.text}
+    return {"role": message.role, "content": _blocks(message)}
+
+
+def _blocks(message: Message) -> list[Object]:
     own = message.dialect == _NAME
-    blocks = [_encode_part(part, own=own) for part in message.parts]
-    return {"role": message.role, "content": [block for block in blocks if block]}
+    blocks = (_encode_part(part, own=own) for part in message.parts)
+    return [block for block in blocks if block]
 
 
 def _encode_part(part: Part, *, own: bool) -> Object:
@@ -108,15 +115,23 @@ def _encode_part(part: Part, *, own: bool) -> Object:
             return {}
         case ToolCallPart():
             arguments = parse_arguments(part.arguments_json) or {}
-            return {"type": "tool_use", "id": part.id, "name": part.name, "input": arguments}
+            call: Object = {"type": "tool_use", "id": _wire_id(part.id), "name": part.name}
+            return {**call, "input": arguments}
         case ToolResultPart():
-            result: Object = {"type": "tool_result", "tool_use_id": part.call_id}
+            result: Object = {"type": "tool_result", "tool_use_id": _wire_id(part.call_id)}
             result["content"] = part.result
             return {**result, "is_error": True} if part.is_error else result
         case OpaquePart():
             return dict(part.data) if part.dialect == _NAME else {}
         case _:
             return {"type": "text", "text": part.text} if part.text else {}
+
+
+def _wire_id(call_id: str) -> str:
+    """Give the id as this protocol takes it; the ids of other providers may hold anything."""
+    plain = _FOREIGN.sub("_", call_id)
+    # The checksum keeps apart what differs in replaced characters only.
+    return call_id if plain == call_id != "" else f"{plain}_{crc32(dump(call_id)):08x}"
 
 
 def _encode_tool(tool: ToolSpec) -> Object:

@@ -14,6 +14,7 @@ from ..chunks import ToolCall
 from ..errors import ArgumentsTooLarge, ProtocolError
 from ..framing import loads
 from ..messages import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
+from .fields import mended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -45,12 +46,14 @@ class Block:
         signature: For reasoning, what must go back with it.
         redacted: For reasoning, opaque data in place of text.
         data: For an opaque block, the provider's own object.
-        held: Text that waits: a high surrogate for its other half, arguments for the call's name.
+        held: A high surrogate that waits for its other half.
+        ended: It was told that nothing more comes.
     """
 
     __slots__ = (
         "_written",
         "data",
+        "ended",
         "held",
         "id",
         "id_generated",
@@ -73,6 +76,7 @@ class Block:
         self.redacted: str | None = None
         self.data: dict[str, object] = {}
         self.held = ""
+        self.ended = False
         self.size = 0
         # Compact and linear however many pieces come; a list of strings would cost 60 bytes each.
         self._written = StringIO()
@@ -100,12 +104,16 @@ class Block:
 
 def parse_arguments(text: str) -> Mapping[str, object] | None:
     """Parse the argument text of a call; ``None`` if it is not one JSON object."""
-    if not text.strip():
+    text = text.strip()
+    if not text:
         return {}
-    with suppress(ProtocolError):
-        value = loads(text.encode("utf-8", "replace"), mode="tolerant")
-        if isinstance(value, dict):
-            return value
+    # Broken gateways send the whole text once more at the end.
+    half = text[: len(text) // 2]
+    for document in (text, half) if half + half == text else (text,):
+        with suppress(ProtocolError):
+            value = mended(loads(document.encode("utf-8", "replace"), mode="tolerant"))
+            if isinstance(value, dict):
+                return value
     return None
 
 

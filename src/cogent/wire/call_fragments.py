@@ -37,12 +37,13 @@ class CallFragments:
         call_id = "" if call_id == "null" else call_id
         index = integer(fragment, "index")
         at_index = self._by_index.get(index) if index is not None else None
-        block = self._known(call_id, index, at_index, name) or self._open_call()
+        known = self._known(call_id, index, at_index, name)
+        block = known or self._open_call()
         if call_id and not block.id:
             block.id = call_id
         if call_id:
             self._by_id.setdefault(call_id, block)
-        if index is not None:
+        if index is not None and (known is None or at_index is None):
             self._by_index[index] = block
         self._latest = block
         return block

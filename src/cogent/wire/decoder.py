@@ -7,32 +7,29 @@ stop reason or the terminal marker is evidence; the end of the bytes is none.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ..chunks import (
     Chunk,
     FinishReason,
     Metadata,
     RawChunk,
-    ReasoningChunk,
-    RefusalChunk,
-    TextChunk,
-    ToolCallChunk,
     TurnChunk,
     Usage,
 )
-from ..errors import InvalidJSON, ProviderError, StreamTruncated, quoted
-from ..framing import MAX_EVENT_BYTES, SSEFramer, loads
-from ..framing.sse import event_data, event_name
+from ..errors import InvalidJSON, ProviderError, StreamTruncated
+from ..framing import MAX_EVENT_BYTES, loads
 from ..messages import Message
-from .blocks import MAX_ARGUMENT_CHARACTERS, Block, message_parts, rejoined, tool_calls
+from .block_writer import BlockWriter
+from .blocks import MAX_ARGUMENT_CHARACTERS, message_parts, tool_calls
 from .failure import error_in, stream_error
 from .fields import Object, obj
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ("Decoder", "Framer", "SSEDecoder")
+__all__ = ("Decoder", "Framer")
 
 
 class Framer(Protocol):
@@ -47,7 +44,7 @@ class Framer(Protocol):
         ...
 
 
-class Decoder:
+class Decoder(BlockWriter):
     """Reads one streamed answer: bytes in, chunks out. Subclasses know one dialect each.
 
     Args:
@@ -65,12 +62,14 @@ class Decoder:
         model: The model that the server named last.
         response_id: The provider's id of the answer.
         raw_finish_reason: The provider's word for why it stopped, once it came.
+        stop_sequence: The stop sequence that was met, where the provider tells.
         usage_raw: The provider's usage, last value of each field.
         details: What else was said about the end.
     """
 
     dialect: ClassVar[str]
     finish_reasons: ClassVar[Mapping[str, FinishReason]]
+    finish_unsaid: ClassVar[FinishReason] = "unknown"  # the end was marked, and no reason given
     framer: Framer
 
     def __init__(
@@ -81,6 +80,7 @@ class Decoder:
         max_argument_characters: int = MAX_ARGUMENT_CHARACTERS,
         new_id: Callable[[], str] | None = None,
     ) -> None:
+        super().__init__(max_argument_characters)
         self.error: ProviderError | None = None
         self.ended = False
         self.progress = 0
@@ -88,17 +88,13 @@ class Decoder:
         self.model: str | None = None
         self.response_id: str | None = None
         self.raw_finish_reason: str | None = None
+        self.stop_sequence: str | None = None
         self.usage_raw: dict[str, object] = {}
         self.details: dict[str, object] = {}
         self.framer = self._make_framer(max_event_bytes)
         self._include_raw = include_raw
-        self._max_arguments = max_argument_characters
         counter = itertools.count(1)
         self._new_id = new_id or (lambda: f"call_{next(counter)}")
-        self._blocks: list[Block] = []
-        self._open: Block | None = None  # the block that deltas without an index belong to
-        self._by_index: dict[int, Block] = {}  # the blocks that deltas name by an index
-        self._surrogates = False  # the stream has shown lone surrogates, so pairs may be split
 
     # What the caller sees.
 
@@ -122,9 +118,10 @@ class Decoder:
             for frame in self.framer.feed(data):
                 self._frame(frame, chunks)
         except ProviderError as error:
-            self.error = error
-            if not chunks:
-                raise
+            if not self.ended:  # what follows the end cannot undo it
+                self.error = error
+                if not chunks:
+                    raise
         return chunks
 
     def close(self, *, clean: bool = True) -> Iterator[Chunk]:
@@ -147,8 +144,10 @@ class Decoder:
         chunks: list[Chunk] = []
         try:
             if not self.ended:
-                for frame in self._last_frames(clean=clean):
-                    self._frame(frame, chunks)
+                # A last frame that is no JSON was cut short, and so was the answer.
+                with suppress(InvalidJSON):
+                    for frame in self.framer.close(clean=clean):
+                        self._last_frame(frame, chunks)
             if not self.ended:
                 self._finish(chunks, marker=False)
         except ProviderError as error:
@@ -164,15 +163,15 @@ class Decoder:
         Raises:
             APIError: The document is an error.
             ProtocolError: It is not JSON, or not an answer.
+            StreamTruncated: It does not say that the answer is whole.
         """
         chunks: list[Chunk] = []
-        document = self._load(body)
-        failure = error_in(document)
-        if failure is not None:
-            self.error = stream_error(failure)
-            raise self.error
         try:
+            document = self._load(body)
+            self._check_error(document)
             self._document(obj(document), chunks)
+            if not self.ended:
+                self._finish(chunks, marker=False)
         except ProviderError as error:
             self.error = error
             raise
@@ -186,7 +185,7 @@ class Decoder:
             return None
         if any(block.kind == "refusal" for block in self._blocks):
             return "refusal"
-        reason = self.finish_reasons.get(raw, "other") if raw is not None else "unknown"
+        reason = self.finish_unsaid if raw is None else self.finish_reasons.get(raw, "other")
         has_calls = any(block.kind == "call" and block.name for block in self._blocks)
         if reason == "stop" and has_calls:
             return "tool_calls"
@@ -211,6 +210,25 @@ class Decoder:
         """Decode one frame."""
         raise NotImplementedError
 
+    def _last_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+        """Decode a frame that was not ended when the body was.
+
+        Servers leave out the end of their last frame: of the marker, of the usage after a stop
+        reason, of an error. Anything else was cut, and counts neither as text nor as an end.
+        """
+        if self.raw_finish_reason is not None or self._is_marker(frame):
+            self._frame(frame, chunks)
+        else:
+            self._error_frame(frame)
+
+    def _is_marker(self, frame: bytes) -> bool:
+        """Tell whether a frame marks the end of the answer."""
+        raise NotImplementedError
+
+    def _error_frame(self, frame: bytes) -> None:
+        """Raise the error that a frame is, if it is one."""
+        raise NotImplementedError
+
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
         """Decode a whole answer."""
         raise NotImplementedError
@@ -221,18 +239,13 @@ class Decoder:
 
     # What dialects share.
 
-    def _last_frames(self, *, clean: bool) -> list[bytes]:
-        try:
-            return self.framer.close(clean=clean)
-        except InvalidJSON:
-            return []  # a record that was cut short: the answer is, too
-
     def _load(self, data: bytes) -> object:
-        try:
-            return loads(data)
-        except InvalidJSON:
-            self._surrogates = True
-            return loads(data, mode="tolerant")
+        if not self._surrogates:
+            try:
+                return loads(data)
+            except InvalidJSON:
+                self._surrogates = True
+        return loads(data, mode="tolerant")
 
     def _raw(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
         if self._include_raw:
@@ -241,56 +254,19 @@ class Decoder:
     def _check_error(self, document: object, event: str = "") -> None:
         failure = error_in(document)
         if failure is None and event == "error":
-            failure = obj(document)
+            failure = obj(document) or {"message": document}
         if failure is not None:
-            raise stream_error(failure, event=event)
+            raise stream_error(failure)
 
-    def _block(self, kind: Literal["text", "reasoning", "refusal"]) -> Block:
-        """Give the open block of this kind, opening one if another kind is open."""
-        block = self._open
-        if block is None or block.kind != kind:
-            block = self._open = Block(kind)
-            self._blocks.append(block)
-        return block
-
-    def _text(self, text: str, chunks: list[Chunk], block: Block | None = None) -> None:
-        block = block or self._block("text")
-        if self._surrogates:
-            text = rejoined(block, text)
-        if text:
-            block.write(text)
-            chunks.append(TextChunk(text))
-
-    def _reasoning(self, text: str, chunks: list[Chunk], block: Block | None = None) -> None:
-        block = block or self._block("reasoning")
-        if self._surrogates:
-            text = rejoined(block, text)
-        if text:
-            block.write(text)
-            chunks.append(ReasoningChunk(text=text))
-
-    def _refusal(self, text: str, chunks: list[Chunk]) -> None:
-        if text:
-            self._block("refusal").write(text)
-            chunks.append(RefusalChunk(text=text))
-
-    def _new_call(self) -> Block:
-        self._open = None
-        count = sum(block.kind == "call" for block in self._blocks)
-        block = Block("call", index=count)
-        self._blocks.append(block)
-        return block
-
-    def _arguments(self, block: Block, fragment: str, chunks: list[Chunk]) -> None:
-        """Hand out a piece of a call; the first piece also tells its name."""
-        if self._surrogates:
-            fragment = rejoined(block, fragment)
-        block.write_arguments(fragment, self._max_arguments)
-        chunks.append(
-            ToolCallChunk(
-                index=block.index, id=block.id or None, name=block.name, arguments=fragment
-            )
-        )
+    def _note_usage(self, usage: Object) -> None:
+        """Take over a snapshot, field by field: null never replaces what is known."""
+        for key, value in usage.items():
+            if isinstance(value, dict):
+                known = obj(self.usage_raw.get(key))
+                news = {k: v for k, v in value.items() if v is not None or k not in known}
+                self.usage_raw[key] = {**known, **news}
+            elif value is not None:
+                self.usage_raw[key] = value
 
     def _finish(self, chunks: list[Chunk], *, marker: bool) -> None:
         """End the turn, if there is evidence that the answer ended: a stop reason or the marker."""
@@ -298,6 +274,8 @@ class Decoder:
             raise StreamTruncated("the stream ended without a stop reason or end marker")
         for block in self._blocks:
             self._settle(block, chunks)
+            if block.kind == "call" and block.name and not block.id:
+                block.id, block.id_generated = self._new_id(), True
         self.ended = True
         chunks.append(
             TurnChunk(
@@ -307,17 +285,6 @@ class Decoder:
             )
         )
 
-    def _settle(self, block: Block, chunks: list[Chunk]) -> None:
-        """End a block: half a character that stayed alone is replaced, a call gets its id."""
-        if block.kind == "call":
-            if block.name and not block.id:
-                block.id, block.id_generated = self._new_id(), True
-        elif block.held:
-            block.held = ""
-            block.write("\ufffd")
-            text = block.kind == "text"
-            chunks.append(TextChunk("\ufffd") if text else ReasoningChunk(text="\ufffd"))
-
     def _metadata(self, *, clean_end: bool) -> Metadata:
         metadata: Metadata = {
             "model": self.model,
@@ -326,72 +293,13 @@ class Decoder:
             "raw_finish_reason": self.raw_finish_reason,
             "clean_end": clean_end,
         }
+        if self.stop_sequence is not None:
+            metadata["stop_sequence"] = self.stop_sequence
         if self.ignored:
             metadata["ignored_events"] = self.ignored
         if self.details:
             metadata["details"] = dict(self.details)
         return metadata
-
-
-class SSEDecoder(Decoder):
-    """A decoder of server-sent events; subclasses get each event's name and document."""
-
-    def _make_framer(self, max_event_bytes: int) -> Framer:
-        # Errors also come as bare JSON and as fields of other names, so unknown lines are kept.
-        return SSEFramer(max_event_bytes=max_event_bytes, keep_unknown=True)
-
-    def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
-        data = event_data(frame)
-        if data is None:
-            self._orphan(frame)
-            return
-        if self.ended:
-            self.ignored += data not in (b"", b"[DONE]")
-            return
-        event = "" if frame.startswith(b"data:") and b"\n" not in frame else event_name(frame)
-        self._raw(event, data, chunks)
-        if not data or data.isspace():
-            return
-        if data.startswith(b"[DONE]"):
-            self._done(chunks)
-            return
-        try:
-            document = self._load(data)
-        except InvalidJSON:
-            if event == "error":
-                raise stream_error({"message": quoted(data.decode("utf-8", "replace"))}) from None
-            # Some proxies write the prefix twice.
-            if not data.startswith(b"data:"):
-                raise
-            document = self._load(data[5:])
-        if event == "error":
-            self._check_error(document, event)
-        before = len(chunks), self.raw_finish_reason
-        self._event(obj(document), event, chunks)
-        if (len(chunks), self.raw_finish_reason) != before:
-            self.progress += 1
-
-    def _done(self, chunks: list[Chunk]) -> None:
-        """Meet ``[DONE]``."""
-        self._finish(chunks, marker=True)
-
-    def _event(self, document: Object, event: str, chunks: list[Chunk]) -> None:
-        """Decode one event; a document that is no event of the dialect is checked for an error."""
-        raise NotImplementedError
-
-    def _orphan(self, block: bytes) -> None:
-        """Look into a block without data: an error may come as bare JSON or under a field name."""
-        lines = [line for line in block.split(b"\n") if line and not line.startswith(b":")]
-        for line in lines:
-            if line.startswith(b"error:"):
-                self._check_error(self._load(line[6:]), "error")
-        bare = b"\n".join(lines).strip()
-        if bare[:1] in (b"{", b"["):
-            try:
-                document = self._load(bare)
-            except InvalidJSON:
-                return
-            self._check_error(document)
 
 
 def _then_raise(chunks: list[Chunk], error: ProviderError) -> Iterator[Chunk]:

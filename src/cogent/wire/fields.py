@@ -7,14 +7,30 @@ Decoders must be total: servers leave fields out, send null for them, or another
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
+from math import isfinite
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import orjson
 
+from ..errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("Object", "dump", "integer", "items", "number", "obj", "objects", "optional", "text")
+__all__ = (
+    "Object",
+    "dump",
+    "integer",
+    "items",
+    "mended",
+    "number",
+    "obj",
+    "objects",
+    "optional",
+    "text",
+)
 
 Object: TypeAlias = "dict[str, object]"
 
@@ -64,26 +80,40 @@ def integer(source: Mapping[str, object], key: str) -> int | None:
 def number(source: Mapping[str, object], key: str) -> float | None:
     """Give a number field as a float."""
     value = source.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            return float(value)
+    return None
 
 
 def dump(document: object) -> bytes:
-    """Write JSON as UTF-8 bytes; lone surrogates, which UTF-8 cannot hold, become U+FFFD.
+    """Write JSON as UTF-8 bytes.
+
+    Lone surrogates, which UTF-8 cannot hold, become U+FFFD; NaN and the infinities become null.
 
     Raises:
-        ConfigurationError: The document holds what JSON cannot (NaN becomes null).
+        ConfigurationError: The document holds what JSON cannot.
     """
-    try:
+    with suppress(TypeError):
         return orjson.dumps(document)
-    except TypeError:
-        return orjson.dumps(_mended(document))
+    try:
+        # For integers that orjson refuses, being longer than 64 bits.
+        written = json.dumps(
+            mended(document), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigurationError(f"not JSON: {error}") from None
+    return written.encode()
 
 
-def _mended(value: object) -> object:
+def mended(value: object) -> object:
+    """Give ``value`` with U+FFFD for lone surrogates and ``None`` for what is no finite number."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, float):
+        return value if isfinite(value) else None
     if isinstance(value, dict):
-        return {str(_mended(k)): _mended(v) for k, v in value.items()}
+        return {str(mended(k)): mended(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_mended(v) for v in value]
+        return [mended(v) for v in value]
     return value

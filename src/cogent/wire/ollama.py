@@ -55,6 +55,7 @@ class OllamaDecoder(Decoder):
 
     dialect = "ollama"
     finish_reasons = FINISH_REASONS
+    finish_unsaid = "stop"  # old servers leave the reason out
 
     def _make_framer(self, max_event_bytes: int) -> Framer:
         return NDJSONFramer(max_line_bytes=max_event_bytes)
@@ -72,11 +73,18 @@ class OllamaDecoder(Decoder):
         self._document(document, chunks)
         self.progress += len(chunks) > before
 
+    def _is_marker(self, frame: bytes) -> bool:
+        return obj(self._load(frame)).get("done") is True
+
+    def _error_frame(self, frame: bytes) -> None:
+        self._check_error(self._load(frame))
+
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
-        if "message" not in document or document.get("error"):
-            self._check_error(document)
-        self.model = optional(document, "model") or self.model
         message = obj(document.get("message"))
+        if not message or document.get("error"):
+            self._check_error(document)
+            self.ignored += "done" not in document
+        self.model = optional(document, "model") or self.model
         self._reasoning(text(message, "thinking"), chunks)
         self._text(text(message, "content"), chunks)
         for call in objects(message.get("tool_calls")):
@@ -89,6 +97,10 @@ class OllamaDecoder(Decoder):
 
     def _call(self, call: Object, chunks: list[Chunk]) -> None:
         function = obj(call.get("function"))
+        if not text(function, "name"):
+            self.ignored += 1
+            return
+        self._leave(chunks)
         block = self._new_call()
         block.id = text(call, "id") or self._new_id()
         block.id_generated = not text(call, "id")
@@ -98,8 +110,8 @@ class OllamaDecoder(Decoder):
         self._arguments(block, given, chunks)
 
     def _done(self, document: Object, chunks: list[Chunk]) -> None:
-        self.raw_finish_reason = optional(document, "done_reason") or "stop"
-        self.usage_raw = {key: document[key] for key in _COUNTERS if key in document}
+        self.raw_finish_reason = optional(document, "done_reason")
+        self.usage_raw = {k: document[k] for k in _COUNTERS if document.get(k) is not None}
         self._finish(chunks, marker=True)
 
     def _usage(self, raw: Mapping[str, object]) -> Usage:

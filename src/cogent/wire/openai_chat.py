@@ -19,13 +19,14 @@ from ..chunks import (
     TurnChunk,
     Usage,
 )
+from ..errors import ProtocolError
 from ..framing import encode_comment, encode_event
 from .call_fragments import CallFragments
-from .decoder import SSEDecoder
 from .dialect import Dialect
 from .encoder import Encoder
 from .fields import Object, dump, integer, obj, objects, optional, text
 from .openai_chat_request import decode_request, encode_request
+from .sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,17 +38,18 @@ __all__ = ("OPENAI_CHAT", "OpenAIChatDecoder", "OpenAIChatEncoder")
 FINISH_REASONS: dict[str, FinishReason] = {
     **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete"), "stop"),
     **dict.fromkeys(("length", "max_tokens", "model_length", "max_output_tokens"), "length"),
+    "insufficient_context": "length",
     **dict.fromkeys(("tool_calls", "tool_use", "function_call"), "tool_calls"),
     **dict.fromkeys(
         ("content_filter", "content_filtered", "safety", "sensitive"), "content_filter"
     ),
     "refusal": "refusal",
-    **dict.fromkeys(
-        ("error", "abort", "cancelled", "network_error", "insufficient_system_resource"), "error"
-    ),
+    **dict.fromkeys(("error", "abort", "cancelled", "network_error"), "error"),
+    **dict.fromkeys(("insufficient_system_resource", "unavailable"), "error"),
 }
 
-_REASONING_FIELDS = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
+_DETAILS = ("service_tier", "system_fingerprint")
+_REASONING_FIELDS = ("reasoning", "reasoning_content", "reasoning_text", "thinking")
 
 
 class OpenAIChatDecoder(SSEDecoder):
@@ -60,30 +62,37 @@ class OpenAIChatDecoder(SSEDecoder):
     def _event(self, document: Object, event: str, chunks: list[Chunk]) -> None:
         if "choices" not in document or document.get("error"):
             self._check_error(document, event)
+            self.ignored += "usage" not in document
         self.response_id = self.response_id or optional(document, "id")
         self.model = optional(document, "model") or self.model
-        for key in ("service_tier", "system_fingerprint"):
+        for key in _DETAILS:
             if document.get(key):
                 self.details[key] = document[key]
-        self._note_usage(
-            obj(document.get("usage")) or obj(obj(document.get("x_groq")).get("usage"))
-        )
+        groq = obj(document.get("x_groq"))
+        self._note_usage(obj(document.get("usage")) or obj(groq.get("usage")))
         for choice in objects(document.get("choices")):
             if choice.get("index") in (0, None):
                 self._choice(choice, chunks)
+        if groq:
+            # Groq tells of a failed generation in a chunk that is otherwise like any other.
+            self._check_error(groq)
 
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
+        if not objects(document.get("choices")):
+            raise ProtocolError("the document is no answer: it has no choices")
         self._event(document, "", chunks)
         self._finish(chunks, marker=True)
 
     def _choice(self, choice: Object, chunks: list[Chunk]) -> None:
-        # A gateway that ignores "stream" sends a whole message where the delta should be.
-        self._delta(obj(choice.get("delta")) or obj(choice.get("message")), chunks)
-        if text(choice, "text"):
+        # A gateway that ignores "stream" sends a whole message where the delta should be, and one
+        # of old completions the text alone; some send the same text in both places.
+        delta = obj(choice.get("delta")) or obj(choice.get("message"))
+        self._delta(delta, chunks)
+        if not delta:
             self._text(text(choice, "text"), chunks)
         self._note_usage(obj(choice.get("usage")))
         reason = optional(choice, "finish_reason")
-        if reason and self.raw_finish_reason in (None, "stop"):
+        if reason and _tells_more(reason, self.raw_finish_reason):
             self.raw_finish_reason = reason
 
     def _delta(self, delta: Object, chunks: list[Chunk]) -> None:
@@ -116,6 +125,7 @@ class OpenAIChatDecoder(SSEDecoder):
                 self._text(text(part, "text"), chunks)
 
     def _call(self, fragment: Object, function: Object, chunks: list[Chunk]) -> None:
+        self._leave(chunks)
         if self._calls is None:
             self._calls = CallFragments(self._new_call)
         name = text(function, "name")
@@ -124,39 +134,42 @@ class OpenAIChatDecoder(SSEDecoder):
         if isinstance(arguments, dict | list):
             arguments = dump(arguments).decode()
         piece = arguments if isinstance(arguments, str) else ""
-        if block.name:
-            if piece:
-                self._arguments(block, piece, chunks)
-        elif name:
+        if name and not block.name:
             # Argument text that came before the name is handed out with it.
             block.name = name
-            early, block.held = block.held, ""
-            self._arguments(block, early + piece, chunks)
-        else:
-            block.held += piece
-
-    def _note_usage(self, usage: Object) -> None:
-        if usage:
-            self.usage_raw.update((k, v) for k, v in usage.items() if v is not None)
+            self._arguments(block, piece, chunks, early=block.text)
+        elif piece:
+            self._arguments(block, piece, chunks)
 
     def _usage(self, raw: Mapping[str, object]) -> Usage:
-        prompt, completion = (
-            obj(raw.get("prompt_tokens_details")),
-            obj(raw.get("completion_tokens_details")),
-        )
+        prompt = obj(raw.get("prompt_tokens_details"))
+        thought = integer(obj(raw.get("completion_tokens_details")), "reasoning_tokens")
         read, written = integer(raw, "prompt_tokens"), integer(raw, "completion_tokens")
         total = integer(raw, "total_tokens")
-        if total is None and read is not None and written is not None:
-            total = read + written
+        if read is not None and written is not None:
+            if thought and total == read + written + thought:
+                written += thought  # xAI counts reasoning apart from the completion
+            total = read + written if total is None else total
+        # OpenAI's place for it, DeepSeek's, Moonshot's.
+        cached = (
+            integer(prompt, "cached_tokens"),
+            integer(raw, "prompt_cache_hit_tokens"),
+            integer(raw, "cached_tokens"),
+        )
         return Usage(
             input_tokens=read,
             output_tokens=written,
             total_tokens=total,
-            cached_input_tokens=integer(prompt, "cached_tokens"),
+            cached_input_tokens=next((count for count in cached if count is not None), None),
             cache_write_tokens=integer(prompt, "cache_write_tokens"),
-            reasoning_tokens=integer(completion, "reasoning_tokens"),
+            reasoning_tokens=thought,
             raw=dict(raw),
         )
+
+
+def _tells_more(reason: str, before: str | None) -> bool:
+    """Tell whether a finish reason counts: the first does, and a plain ``stop`` gives way."""
+    return before is None or (before == "stop" and FINISH_REASONS.get(reason, "stop") != "stop")
 
 
 def _source(annotation: Object) -> SourceChunk:
@@ -211,17 +224,19 @@ class OpenAIChatEncoder(Encoder):
     def _turn(self, chunk: TurnChunk) -> bytes:
         metadata = chunk.metadata or {}
         raw = metadata.get("raw_finish_reason")
-        ends = [self._delta({}, raw)] if raw else []
+        told = metadata.get("details", {})
+        details = {key: told[key] for key in _DETAILS if key in told}
+        ends = [self._delta({}, raw, **details)] if raw or details else []
         tokens = metadata.get("tokens")
         if tokens is not None:
             ends.append(self._event([], usage=_usage_object(tokens)))
         return b"".join(ends) + encode_event(b"[DONE]")
 
-    def _delta(self, delta: Object, finish_reason: str | None = None) -> bytes:
+    def _delta(self, delta: Object, finish_reason: str | None = None, **more: object) -> bytes:
         if not self._begun:
             self._begun = True
             delta = {"role": "assistant", **delta}
-        return self._event([{"index": 0, "delta": delta, "finish_reason": finish_reason}])
+        return self._event([{"index": 0, "delta": delta, "finish_reason": finish_reason}], **more)
 
     def _event(self, choices: list[Object], **more: object) -> bytes:
         head = {"id": self.response_id, "object": "chat.completion.chunk", "created": self.created}

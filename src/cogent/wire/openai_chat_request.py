@@ -5,8 +5,11 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from ..errors import ProtocolError
+from ..framing import loads
 from ..messages import (
     ImagePart,
     Message,
@@ -20,7 +23,7 @@ from ..messages import (
 from ..settings import Settings
 from .blocks import parse_arguments
 from .dialect import Quirks, Request
-from .fields import Object, integer, items, number, obj, objects, text
+from .fields import Object, dump, integer, items, number, obj, objects, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -100,9 +103,11 @@ def _encode_assistant(message: Message) -> Object:
 
 
 def _argument_text(call: ToolCallPart) -> str:
-    """Give the text as received; servers parse it again, so what is no object is not sent back."""
-    sound = call.arguments_json.strip() and parse_arguments(call.arguments_json) is not None
-    return call.arguments_json if sound else "{}"
+    """Give the text as received, unless it is no sound JSON: servers parse it again."""
+    with suppress(ProtocolError):
+        if isinstance(loads(call.arguments_json.encode("utf-8", "replace")), dict):
+            return call.arguments_json
+    return dump(parse_arguments(call.arguments_json) or {}).decode()
 
 
 def _encode_tool(tool: ToolSpec) -> Object:

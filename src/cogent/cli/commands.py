@@ -1,0 +1,160 @@
+"""What the command line takes."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ..errors import ConfigurationError
+from .ask import FAILED, INTERRUPTED, MISUSED, Ask, ask
+from .models import find_model
+
+__all__ = ("cli",)
+
+PROMPT = "Why do the tokens of an answer come one by one?"
+ANSWER = (
+    "A language model writes one token at a time: each new token depends on all the tokens "
+    "before it, so there is nothing to send until it is chosen, and no reason to wait once it is. "
+    "The server wraps every token in an event and sends it. Here those events came over a real "
+    "HTTP connection, were cut wherever the network cut them, and were put together again by the "
+    "same parser that reads OpenAI, Anthropic and Ollama."
+)
+
+
+class _Commands(click.Group):
+    """Commands that Ctrl-C ends with one exit code, wherever it finds them."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run one of them."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+            raise SystemExit(INTERRUPTED) from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="cogent-stream", prog_name="cogent")
+def cli() -> None:
+    """Stream answers of language models."""
+
+
+@cli.command(name="ask")
+@click.argument("prompt", nargs=-1)
+@click.option("-m", "--model", help="provider:model, as openai:gpt-4o or ollama:llama3.2")
+@click.option("-s", "--system", "instructions", help="instructions for the model")
+@click.option("--base-url", help="another address of the provider's API")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="most tokens to generate")
+@click.option("--temperature", type=float)
+@click.option("--json", "as_json", is_flag=True, help="print each chunk as a line of JSON")
+@click.option("--stats", is_flag=True, help="tell times and tokens on standard error")
+def ask_command(
+    prompt: tuple[str, ...],
+    model: str | None,
+    instructions: str | None,
+    base_url: str | None,
+    max_tokens: int | None,
+    temperature: float | None,
+    as_json: bool,
+    stats: bool,
+) -> None:
+    """Ask a model, and print its answer as it comes.
+
+    What is piped in is added to the prompt. Exit codes: 1 the provider failed, 2 the set-up is
+    wrong, 130 interrupted.
+    """
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
+    words = "\n\n".join(part for part in (" ".join(prompt).strip(), piped) if part)
+    if not words:
+        raise click.UsageError("nothing to ask: give a prompt, or pipe one in")
+    chosen = model or find_model()
+    if chosen is None:
+        click.echo(
+            "cogent: no model found: set OPENAI_API_KEY or ANTHROPIC_API_KEY, start Ollama, or "
+            "name one with -m provider:model",
+            err=True,
+        )
+        raise SystemExit(MISUSED)
+    raise SystemExit(
+        ask(
+            Ask(
+                prompt=words,
+                model=chosen,
+                instructions=instructions,
+                base_url=base_url,
+                max_tokens=max_tokens,
+                temperature=temperature,
+                as_json=as_json,
+                stats=stats,
+            )
+        )
+    )
+
+
+@cli.command()
+def demo() -> None:
+    """Stream an emulated answer: no key, no network, nothing to pay."""
+    from ..testing import Emulator, Reply
+
+    click.echo(
+        "The answer below is emulated: a server on this machine sends it, no model is asked.\n"
+        "For a real one set OPENAI_API_KEY or ANTHROPIC_API_KEY, or start Ollama, and run\n"
+        f'  {sys.argv[0]} ask "{PROMPT}"\n'
+    )
+    click.echo(f"> {PROMPT}\n")
+    with Emulator(Reply(text=ANSWER, pace=0.04)) as server:
+        asked = Ask(
+            prompt=PROMPT,
+            model="openai:emulated",
+            base_url=f"{server.url}/v1",
+            api_key="emulated",
+            stats=True,
+        )
+        code = ask(asked)
+    raise SystemExit(code)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
+@click.option("--text", help="what to answer; by default, words about the prompt")
+@click.option("--pace", type=float, default=0.02, show_default=True, help="seconds between chunks")
+@click.option("--slice", "slice_bytes", type=click.IntRange(min=1), help="bytes in each write")
+@click.option("--cut-at", type=click.IntRange(min=0), help="end the connection at this byte")
+@click.option("--reset-at", type=click.IntRange(min=0), help="reset the connection at this byte")
+@click.option("--stall-at", type=click.IntRange(min=0), help="fall silent at this byte")
+@click.option("--status", type=click.IntRange(200, 599), default=200, show_default=True)
+@click.option("--error-after", type=click.IntRange(min=0), help="chunks before an error event")
+def emulate(
+    port: int,
+    text: str | None,
+    pace: float,
+    slice_bytes: int | None,
+    cut_at: int | None,
+    reset_at: int | None,
+    stall_at: int | None,
+    status: int,
+    error_after: int | None,
+) -> None:
+    """Serve emulated answers on this machine, in every dialect, with faults on demand."""
+    from ..testing.serve import serve
+
+    try:
+        serve(
+            port=port,
+            text=text,
+            pace=pace,
+            slice=slice_bytes,
+            cut_at=cut_at,
+            reset_at=reset_at,
+            stall_at=stall_at,
+            status=status,
+            error_after=error_after,
+        )
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        click.echo(f"cogent: cannot listen on port {port}: {error.strerror}", err=True)
+        raise SystemExit(FAILED) from None

@@ -1,0 +1,112 @@
+"""Writing down what a model says, block by block, and handing each piece out as a chunk."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ..chunks import Chunk, ReasoningChunk, RefusalChunk, TextChunk, ToolCallChunk
+from .blocks import Block, rejoined
+
+__all__ = ("BlockWriter",)
+
+_ALONE = "\ufffd"  # in place of a surrogate whose other half never came
+
+
+class BlockWriter:
+    """Keeps the blocks of one answer. What is written down is what is handed out, and in its order.
+
+    Args:
+        max_argument_characters: Most argument text of one tool call.
+    """
+
+    def __init__(self, max_argument_characters: int) -> None:
+        self._max_arguments = max_argument_characters
+        self._blocks: list[Block] = []
+        self._open: Block | None = None  # the block that deltas without an index belong to
+        self._by_index: dict[int, Block] = {}  # the blocks that deltas name by an index
+        self._call_count = 0
+        self._surrogates = False  # the stream has shown lone surrogates, so pairs may be split
+
+    def _block(self, kind: Literal["text", "reasoning", "refusal"], chunks: list[Chunk]) -> Block:
+        """Give the open block of this kind, opening one if another kind is open."""
+        block = self._open
+        if block is None or block.kind != kind:
+            self._leave(chunks)
+            block = self._open = Block(kind)
+            self._blocks.append(block)
+        return block
+
+    def _leave(self, chunks: list[Chunk]) -> None:
+        """End the open block: something of another kind follows."""
+        if self._open is not None:
+            self._settle(self._open, chunks)
+            self._open = None
+
+    def _text(self, text: str, chunks: list[Chunk], block: Block | None = None) -> None:
+        if not text:
+            return
+        block = block or self._block("text", chunks)
+        if self._surrogates:
+            text = rejoined(block, text)
+        if text:
+            block.write(text)
+            chunks.append(TextChunk(text))
+
+    def _reasoning(self, text: str, chunks: list[Chunk], block: Block | None = None) -> None:
+        if not text:
+            return
+        block = block or self._block("reasoning", chunks)
+        if self._surrogates:
+            text = rejoined(block, text)
+        if text:
+            block.write(text)
+            chunks.append(ReasoningChunk(text=text))
+
+    def _refusal(self, text: str, chunks: list[Chunk], block: Block | None = None) -> None:
+        if not text:
+            return
+        block = block or self._block("refusal", chunks)
+        if self._surrogates:
+            text = rejoined(block, text)
+        if text:
+            block.write(text)
+            chunks.append(RefusalChunk(text=text))
+
+    def _new_call(self) -> Block:
+        block = Block("call", index=self._call_count)
+        self._call_count += 1
+        self._blocks.append(block)
+        return block
+
+    def _arguments(self, block: Block, given: str, chunks: list[Chunk], *, early: str = "") -> None:
+        """Hand out a piece of a call; the first piece tells its name and may be empty.
+
+        A call without a name is only written down. ``early`` is what it has written by the time
+        its name comes.
+        """
+        fragment = rejoined(block, given) if self._surrogates else given
+        block.write_arguments(fragment, self._max_arguments)
+        if block.name and (fragment or early or not given):
+            chunks.append(
+                ToolCallChunk(
+                    index=block.index,
+                    id=block.id or None,
+                    name=block.name,
+                    arguments=early + fragment,
+                )
+            )
+
+    def _settle(self, block: Block, chunks: list[Chunk]) -> None:
+        """End a block: half a character that stayed alone is replaced."""
+        if not block.held:
+            return
+        block.held = ""
+        match block.kind:
+            case "text":
+                self._text(_ALONE, chunks, block)
+            case "reasoning":
+                self._reasoning(_ALONE, chunks, block)
+            case "refusal":
+                self._refusal(_ALONE, chunks, block)
+            case _:
+                self._arguments(block, _ALONE, chunks)

@@ -1,0 +1,97 @@
+"""What decoders of server-sent events share: a block of the stream is an event or an error."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..errors import InvalidJSON
+from ..framing import SSEFramer
+from ..framing.sse import event_data, event_name
+from .decoder import Decoder, Framer
+from .fields import Object, obj
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..chunks import Chunk
+
+__all__ = ("SSEDecoder",)
+
+
+class SSEDecoder(Decoder):
+    """A decoder of server-sent events; subclasses get each event's name and document."""
+
+    def _make_framer(self, max_event_bytes: int) -> Framer:
+        # Errors also come as bare JSON and as fields of other names, so unknown lines are kept.
+        return SSEFramer(max_event_bytes=max_event_bytes, keep_unknown=True)
+
+    def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+        data = event_data(frame)
+        if self.ended:
+            self.ignored += data not in (None, b"", b"[DONE]")
+        elif data is not None:
+            plain = frame.startswith(b"data:") and b"\n" not in frame
+            self._decode("" if plain else event_name(frame), data, chunks)
+        else:
+            for event, orphan in _orphans(frame):
+                with suppress(InvalidJSON):
+                    self._decode(event, orphan, chunks)
+
+    def _is_marker(self, frame: bytes) -> bool:
+        return event_data(frame) == b"[DONE]"
+
+    def _error_frame(self, frame: bytes) -> None:
+        data = event_data(frame)
+        for event, given in _orphans(frame) if data is None else [(event_name(frame), data)]:
+            with suppress(InvalidJSON):
+                document = self._read(given, event)
+                if obj(document).get("error") or obj(document).get("type") == "error":
+                    self._check_error(document, event)
+
+    def _decode(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
+        self._raw(event, data, chunks)
+        # Some proxies write the prefix twice; no document begins like it.
+        data = data.removeprefix(b"data:").strip()
+        if not data:
+            return
+        if data.startswith(b"[DONE]"):
+            self._done(chunks)
+            return
+        document = self._read(data, event)
+        before = len(chunks), self.raw_finish_reason
+        self._event(obj(document), event, chunks)
+        if (len(chunks), self.raw_finish_reason) != before:
+            self.progress += 1
+
+    def _read(self, data: bytes, event: str) -> object:
+        """Parse the data of an event, and raise the error that it is by its name or its shape."""
+        try:
+            document = self._load(data)
+        except InvalidJSON:
+            if event != "error":
+                raise
+            document = data.decode("utf-8", "replace")
+        if event == "error" or not isinstance(document, dict):
+            self._check_error(document, event)
+        return document
+
+    def _done(self, chunks: list[Chunk]) -> None:
+        """Meet ``[DONE]``."""
+        self._finish(chunks, marker=True)
+
+    def _event(self, document: Object, event: str, chunks: list[Chunk]) -> None:
+        """Decode one event; a document that is no event of the dialect is checked for an error."""
+        raise NotImplementedError
+
+
+def _orphans(block: bytes) -> Iterator[tuple[str, bytes]]:
+    """Find events in a block without data: errors come as bare JSON, or in a field of that name."""
+    lines = [line for line in block.split(b"\n") if line and not line.startswith(b":")]
+    for line in lines:
+        if line.startswith(b"error:"):
+            yield "error", line[6:].strip()
+    # In JSON a line end is white space, so the lines of a document may become one.
+    bare = b" ".join(lines).strip()
+    if bare[:1] in (b"{", b"["):
+        yield "", bare

@@ -1,0 +1,169 @@
+"""Which class an error has: by its HTTP status, the words of its code and type, and its message."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import (
+    APIError,
+    AuthenticationError,
+    BadRequest,
+    Conflict,
+    ContentFiltered,
+    ContextWindowExceeded,
+    NotFound,
+    Overloaded,
+    PermissionDenied,
+    QuotaExceeded,
+    RateLimited,
+    RequestTooLarge,
+    ServerError,
+)
+
+__all__ = ("Report", "class_of", "fitting_status", "is_final")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an error payload says, whatever its shape was."""
+
+    message: str
+    code: str | None = None
+    type: str | None = None
+    hint: str | None = None
+    param: str | None = None
+    status: int | None = None
+
+    @property
+    def words(self) -> list[str]:
+        """What names the kind of error."""
+        return [word for word in (self.code, self.type, self.hint) if word]
+
+
+_NEVER = r"(?!)"  # matches nothing, not even an empty message
+
+# Each class with the words (of code or type) and phrases (of the message) that mean it, in the
+# order in which they are tried: what a plain retry cannot mend comes first.
+_WORDS: tuple[tuple[type[APIError], str, str], ...] = (
+    (
+        QuotaExceeded,
+        r"insufficient_quota|billing_|credit_balance|_(spend|usage)_limit|exceeded_current_quota"
+        r"|^(1113|13(0[89]|1[013-9]|2[01]))$",  # Z.ai's numbers for what a plan does not cover
+        r"credit balance is too low|exceeded your current quota|(usage|spend) limit",
+    ),
+    (
+        ContextWindowExceeded,
+        r"context_length_exceeded|exceed_context_size",
+        r"maximum context length|prompt is too long|exceed context limit|input token count"
+        r"|reduce the length of the messages|context window",
+    ),
+    (
+        ContentFiltered,
+        r"content_filter|content_policy_violation|ResponsibleAIPolicyViolation",
+        _NEVER,
+    ),
+    (RequestTooLarge, r"request_too_large", _NEVER),
+    (
+        Overloaded,
+        r"overloaded|service_unavailable|^UNAVAILABLE$|unavailable_error|capacity_exceeded",
+        r"overloaded|over capacity|server busy|loading model",
+    ),
+    (
+        RateLimited,
+        r"rate_limit|slow_down|too_many_requests|RESOURCE_EXHAUSTED",
+        r"rate limit reached",
+    ),
+    (
+        AuthenticationError,
+        r"invalid_api_key|authentication|UNAUTHENTICATED|API_KEY_INVALID",
+        r"^unauthorized$|incorrect api key",
+    ),
+    (PermissionDenied, r"permission|PERMISSION_DENIED|unsupported_country", _NEVER),
+    (NotFound, r"not_found|NOT_FOUND|DeploymentNotFound|NotFoundError", _NEVER),
+    (Conflict, r"conflict_error|^ABORTED$", _NEVER),
+    (BadRequest, r"invalid_request|INVALID_ARGUMENT|invalid_prompt|BadRequestError", _NEVER),
+)
+_COMPILED = tuple((cls, re.compile(w), re.compile(p, re.IGNORECASE)) for cls, w, p in _WORDS)
+
+_BY_STATUS: dict[int, type[APIError]] = {
+    401: AuthenticationError,
+    402: QuotaExceeded,
+    403: PermissionDenied,
+    404: NotFound,
+    408: ServerError,
+    409: Conflict,
+    413: RequestTooLarge,
+    424: ServerError,
+    429: RateLimited,
+    498: Overloaded,
+    503: Overloaded,
+    529: Overloaded,
+}
+
+_STATUS_OF: tuple[tuple[type[APIError], int], ...] = (
+    (QuotaExceeded, 429),
+    (RateLimited, 429),
+    (Overloaded, 529),
+    (AuthenticationError, 401),
+    (PermissionDenied, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (RequestTooLarge, 413),
+    (BadRequest, 400),
+)
+
+# Statuses that say less than the words beside them: a 400 may be a long prompt, a 429 spent quota.
+_REFINED: dict[int, tuple[type[APIError], ...]] = {
+    400: (
+        ContextWindowExceeded,
+        ContentFiltered,
+        QuotaExceeded,
+        AuthenticationError,
+        RequestTooLarge,
+    ),
+    403: (ContentFiltered,),
+    413: (ContextWindowExceeded,),
+    422: (ContextWindowExceeded, ContentFiltered),
+    429: (QuotaExceeded, Overloaded),
+}
+
+# No second try helps against these, though the server failed and not the request: another
+# server that it needs, and a model that does not fit into its memory.
+_FINAL_STATUS = 424
+_FINAL_PHRASE = "requires more system memory"
+
+_TIMEOUT = re.compile(r"timeout|DEADLINE_EXCEEDED")
+
+
+def class_of(report: Report, status: int | None) -> type[APIError]:
+    """Give the class of an error; ``status`` is ``None`` if nothing tells one."""
+    named = next(
+        (
+            cls
+            for cls, word, phrase in _COMPILED
+            if any(map(word.search, report.words)) or phrase.search(report.message)
+        ),
+        None,
+    )
+    if status is None:
+        return named or ServerError
+    if named is not None and issubclass(named, _REFINED.get(status, ())):
+        return named
+    if status in _BY_STATUS:
+        return _BY_STATUS[status]
+    if status >= 500:
+        return Overloaded if named is Overloaded else ServerError
+    return BadRequest if status >= 400 else (named or ServerError)
+
+
+def fitting_status(cls: type[APIError], words: list[str]) -> int:
+    """Give the status that an error inside a stream would have had."""
+    if cls is ServerError:
+        return 504 if any(map(_TIMEOUT.search, words)) else 500
+    return next(status for parent, status in _STATUS_OF if issubclass(cls, parent))
+
+
+def is_final(report: Report, status: int) -> bool:
+    """Tell whether no second try helps, though errors of this class mostly pass."""
+    return status == _FINAL_STATUS or _FINAL_PHRASE in report.message

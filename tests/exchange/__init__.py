@@ -1,0 +1,1 @@
+"""The exchange port: the contract, its fake, and the `httpx` adapter."""

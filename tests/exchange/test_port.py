@@ -1,0 +1,201 @@
+"""The contract of the port, on every transport that fills it: the fake, and both HTTP libraries."""
+
+from __future__ import annotations
+
+from contextlib import aclosing, asynccontextmanager
+
+import anyio
+import httpx
+import httpx2
+import pytest
+
+from cogent.errors import StreamInterrupted
+from cogent.exchange import Call, DeadlineReached, Head, Interrupted
+from cogent.exchange.httpx import HTTPXTransport
+from tests.support.script_server import LAST, fin, forever, head, part, read, reset, send
+
+from .fake import HANG, FakeTransport
+
+
+class OnSockets:
+    """An adapter on real sockets, and the server that it talks to."""
+
+    def __init__(self, serve, client_of) -> None:
+        self._serve = serve
+        self._client_of = client_of
+
+    @asynccontextmanager
+    async def playing(self, *pieces: bytes, end: str):
+        """Give the transport, with a server that answers every request with these pieces."""
+        parts = [send(part(piece)) for piece in pieces]
+        ends = {"exact": [send(LAST)], "silence": [], "cut": [fin], "reset": [reset]}
+        steps = [read, send(head(x_request_id="r-1")), *parts, *ends[end]]
+        self.server = self._serve(forever(*steps) if end == "exact" else steps)
+        if self._client_of is None:
+            async with aclosing(HTTPXTransport()) as transport:
+                yield transport
+        else:
+            async with self._client_of(verify=False) as client:
+                yield HTTPXTransport(client)
+
+    def call(self) -> Call:
+        return Call(self.server.url, {"x-test": "1"}, b"body")
+
+    async def connections(self) -> int:
+        return self.server.accepted
+
+
+class InMemory:
+    """The fake."""
+
+    @asynccontextmanager
+    async def playing(self, *pieces: bytes, end: str):
+        ends = {"exact": [], "silence": [HANG]}
+        script = [Head(200, {"x-request-id": "r-1"}), *pieces]
+        script += ends.get(end, [StreamInterrupted("broken")])
+        self.transport = FakeTransport(script)
+        yield self.transport
+
+    def call(self) -> Call:
+        return Call("http://fake.test/", {"x-test": "1"}, b"body")
+
+    async def connections(self) -> int:
+        made = self.transport.exchanges
+        return 1 + sum(not exchange.reusable for exchange in made[:-1])
+
+
+@pytest.fixture(params=["fake", "own", "httpx", "httpx2"])
+def port(request, serve):
+    clients = {"own": None, "httpx": httpx.AsyncClient, "httpx2": httpx2.AsyncClient}
+    return InMemory() if request.param == "fake" else OnSockets(serve, clients[request.param])
+
+
+async def body_of(exchange) -> bytes:
+    body = b""
+    while data := await exchange.receive(None):
+        body += data
+    return body
+
+
+async def test_head_and_body(port):
+    """The head has lower-case names; the body comes as it is, then ``b""`` as often as asked."""
+    async with port.playing(b"one", b"two", end="exact") as transport:
+        exchange = transport.exchange(port.call())
+        answer = await exchange.head(None)
+        assert (answer.status, answer.headers["x-request-id"]) == (200, "r-1")
+        assert await body_of(exchange) == b"onetwo"
+        assert await exchange.receive(None) == b""
+        await exchange.aclose()
+
+
+async def test_exact_end_gives_the_connection_back(port):
+    """After the exact end of the body the next exchange uses the same connection."""
+    async with port.playing(b"one", end="exact") as transport:
+        for _ in range(3):
+            exchange = transport.exchange(port.call())
+            await exchange.head(None)
+            assert await body_of(exchange) == b"one"
+            await exchange.aclose()
+        assert await port.connections() == 1
+
+
+@pytest.mark.parametrize("received", [0, 1])
+async def test_early_close_gives_it_up(port, received):
+    """After an early close, before or in the body, the next exchange has a new connection."""
+    async with port.playing(b"one", end="silence") as transport:
+        for _ in range(2):
+            exchange = transport.exchange(port.call())
+            await exchange.head(None)
+            for _ in range(received):
+                assert await exchange.receive(None) == b"one"
+            await exchange.aclose()
+        assert await port.connections() == 2
+
+
+@pytest.mark.parametrize("end", ["cut", "reset"])
+async def test_broken_body(port, end):
+    """A body that ends otherwise than HTTP says is an error of ours, after all that came."""
+    async with port.playing(b"one", end=end) as transport:
+        exchange = transport.exchange(port.call())
+        await exchange.head(None)
+        with pytest.raises(StreamInterrupted):
+            await body_of(exchange)
+        await exchange.aclose()
+
+
+async def test_deadline_in_the_body(port):
+    """A deadline ends a wait, and afterwards the exchange can be closed."""
+    async with port.playing(b"one", end="silence") as transport:
+        exchange = transport.exchange(port.call())
+        await exchange.head(anyio.current_time() + 10)
+        assert await exchange.receive(anyio.current_time() + 10) == b"one"
+        with pytest.raises(DeadlineReached):
+            await exchange.receive(anyio.current_time() + 0.01)
+        await exchange.aclose()
+
+
+async def test_deadline_that_is_over(port):
+    """A deadline in the past ends a wait at once."""
+    async with port.playing(end="silence") as transport:
+        exchange = transport.exchange(port.call())
+        with pytest.raises(DeadlineReached):
+            await exchange.head(anyio.current_time() - 1)
+        await exchange.aclose()
+
+
+async def test_interrupt_in_a_wait(port):
+    """Another task can end a wait; the exchange stays interrupted."""
+    async with port.playing(end="silence") as transport:
+        exchange = transport.exchange(port.call())
+        await exchange.head(None)
+
+        async def wait() -> None:
+            for _ in range(2):
+                with pytest.raises(Interrupted):
+                    await exchange.receive(None)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            exchange.interrupt()
+        await exchange.aclose()
+
+
+async def test_interrupt_before_use(port):
+    """An exchange that is interrupted before its use sends nothing."""
+    async with port.playing(end="exact") as transport:
+        exchange = transport.exchange(port.call())
+        exchange.interrupt()
+        with pytest.raises(Interrupted):
+            await exchange.head(None)
+        await exchange.aclose()
+        assert await port.connections() <= 1
+
+
+async def test_outer_cancellation_is_not_swallowed(port):
+    """A caller's scope ends a wait as its own, and not as a deadline of ours."""
+    async with port.playing(end="silence") as transport:
+        exchange = transport.exchange(port.call())
+        await exchange.head(None)
+        with anyio.move_on_after(0.01) as scope:
+            await exchange.receive(anyio.current_time() + 10)
+        assert scope.cancelled_caught
+        await exchange.aclose()
+
+
+async def test_aclose_is_idempotent_shielded_and_for_any_task(port):
+    """Closing works twice, in a cancelled scope, in another task, and before any use."""
+    async with port.playing(b"one", end="silence") as transport:
+        await transport.exchange(port.call()).aclose()
+        exchange = transport.exchange(port.call())
+        await exchange.head(None)
+        await exchange.receive(None)
+
+        async def close() -> None:
+            with anyio.CancelScope() as scope:
+                scope.cancel()
+                await exchange.aclose()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(close)
+        await exchange.aclose()

@@ -1,0 +1,1 @@
+"""Recorded provider streams: found, served again over real sockets, read, and compared."""

@@ -1,0 +1,289 @@
+"""What the calls of an application share: connections that queue, and are never lost."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import random
+import ssl
+import threading
+from functools import partial
+
+import anyio
+import httpx
+import httpx2
+import pytest
+
+from cogent import (
+    Agent,
+    Client,
+    CogentError,
+    ConfigurationError,
+    ConnectFailed,
+    Model,
+    RetryPolicy,
+    Settings,
+    StreamInterrupted,
+    Timeouts,
+    UsageError,
+)
+from cogent.exchange.httpx import _tls_context
+
+from .support.script_server import (
+    answer,
+    document,
+    forever,
+    head,
+    hold,
+    part,
+    read,
+    said,
+    send,
+)
+
+HELLO = forever(read, send(answer("Hel", "lo")))
+
+
+def model(server, **more) -> Model:
+    return Model("openai-compatible:m-1", base_url=server.url, **more)
+
+
+async def ask(model: Model) -> str:
+    return "".join([text async for text in model.stream("hi").text()])
+
+
+def pool_of(client: Client):
+    return client.transport._own[False]._transport._pool
+
+
+def stuck(client: Client) -> list:
+    """Give the pool's connections that serve nobody and are not to be had either."""
+    pool = pool_of(client)
+    return [c for c in pool.connections if not (c.is_idle() or c.is_closed())]
+
+
+async def test_is_used_within_async_with():
+    """A client is open within one `async with`, and says so elsewhere."""
+    client = Client()
+    shared = Model("openai-compatible:m-1", base_url="http://127.0.0.1:1/v1", client=client)
+    with pytest.raises(UsageError, match="not open"):
+        await ask(shared)
+    async with client:
+        with pytest.raises(UsageError, match="open already"):
+            await client.__aenter__()
+    with pytest.raises(UsageError, match="not open"):
+        await ask(shared)
+
+
+def test_one_of_client_and_http_client():
+    """Whose connections are used is said once."""
+    with pytest.raises(ConfigurationError, match="not both"):
+        Model("openai:gpt-4o", client=Client(), http_client=httpx.AsyncClient(verify=False))
+
+
+async def test_its_timeouts_and_policy_are_the_default(serve):
+    """A client's timeouts and retry policy hold where settings do not say otherwise."""
+    server = serve(forever(read, send(document(503, b""))))
+    client = Client(timeouts=Timeouts(total=9), retry=RetryPolicy(max_retries=1, first_delay=0.01))
+    async with client:
+        shared = model(server, client=client)
+        async with shared.stream("hi") as chunks:
+            with pytest.raises(CogentError, match="attempt 2"):
+                await chunks.text().__anext__()
+            assert chunks._call._timeouts.total == 9
+        settings = Settings(max_retries=0, timeouts=Timeouts(total=8))
+        async with shared.stream("hi", settings=settings) as chunks:
+            with pytest.raises(CogentError, match="attempt 1"):
+                await chunks.text().__anext__()
+            assert chunks._call._timeouts.total == 8
+
+
+async def test_calls_queue_here(serve):
+    """With n connections the call after the n-th waits for its turn, and not in the pool."""
+    gate = threading.Event()
+    server = serve(forever(read, hold(gate), send(answer("Hello"))))
+    texts = []
+
+    async def one() -> None:
+        texts.append(await ask(shared))
+
+    async with Client(max_connections=3) as client:
+        shared = model(server, client=client)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(one)
+            await server.until_requests(3)
+            await anyio.wait_all_tasks_blocked()
+            assert len(pool_of(client)._requests) == len(server.requests) == 3
+            gate.set()
+        assert stuck(client) == []
+    assert texts == ["Hello"] * 8
+    assert server.accepted == 3
+
+
+async def test_cancelled_in_the_queue(serve):
+    """Calls that are cancelled while they queue take no slot with them."""
+    gate = threading.Event()
+    server = serve(forever(read, hold(gate), send(answer("Hello"))))
+    async with Client(max_connections=2) as client:
+        shared = model(server, client=client)
+        async with anyio.create_task_group() as tasks:
+            queued = [shared.stream("hi") for _ in range(6)]
+            for chunks in queued:
+                tasks.start_soon(partial(_read, chunks))
+            await server.until_requests(2)
+            await anyio.wait_all_tasks_blocked()
+            waiting = [chunks for chunks in queued if not chunks._call._exchange._holds_slot]
+            assert len(waiting) == 4
+            for chunks in waiting:
+                chunks.cancel()
+            await anyio.wait_all_tasks_blocked()
+            gate.set()
+        assert client.transport._slots.value == 2
+        assert await ask(shared) == "Hello"
+    assert len(server.requests) == 3
+
+
+async def _read(chunks) -> None:
+    async for _ in chunks:
+        pass
+
+
+async def test_churn(serve):
+    """Cancelled calls, at any moment of their lives, cost no connection for good."""
+    server = serve(HELLO)
+    moments = random.Random(7)
+    done = []
+
+    async def one(patience: float) -> None:
+        with anyio.move_on_after(patience):
+            done.append(await ask(shared))
+
+    async with Client(max_connections=8, retry=RetryPolicy(max_retries=0)) as client:
+        shared = model(server, client=client)
+        async with anyio.create_task_group() as tasks:
+            for number in range(200):
+                tasks.start_soon(one, 60 if number % 3 else moments.uniform(0, 0.3))
+        assert set(done) == {"Hello"}
+        assert len(done) >= 133
+        assert stuck(client) == []
+        assert client.transport._slots.value == 8
+        done.clear()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(50):
+                tasks.start_soon(one, 60)
+        assert done == ["Hello"] * 50
+        assert stuck(client) == []
+        assert len(pool_of(client).connections) <= 8
+
+
+class CancelledAt:
+    """Await something, and cancel the scope when it waits for the n-th time."""
+
+    def __init__(self, awaitable, scope: anyio.CancelScope, n: int) -> None:
+        self.awaitable = awaitable
+        self.scope = scope
+        self.left = n
+
+    def __await__(self):
+        steps = self.awaitable.__await__()
+        resume, value = steps.send, None
+        while True:
+            try:
+                trap = resume(value)
+            except StopIteration as end:
+                return end.value
+            self.left -= 1
+            if self.left == 0:
+                self.scope.cancel()
+            try:
+                resume, value = steps.send, (yield trap)
+            except BaseException as error:  # noqa: BLE001 - passed on
+                resume, value = steps.throw, error
+
+
+async def test_cancelled_at_every_wait(serve):
+    """Wherever in a call it is cancelled: nothing is left, and the next call succeeds."""
+    server = serve(HELLO)
+    async with Client(max_connections=1) as client:
+        shared = model(server, client=client)
+        for n in itertools.count(1):
+            with anyio.CancelScope() as scope:
+                text = await CancelledAt(ask(shared), scope, n)
+            if not scope.cancelled_caught:
+                assert text == "Hello"
+                break
+            assert stuck(client) == []
+            assert client.transport._slots.value == 1
+            gc.collect()
+        assert n > 5
+        assert await ask(shared) == "Hello"
+
+
+async def test_left_with_a_stream_open(serve):
+    """Leaving the client ends what runs on it, with an error of ours."""
+    server = serve([read, send(head(), part(said("Hel")))])
+    caught = []
+
+    async def reader() -> None:
+        with pytest.raises(StreamInterrupted) as error:
+            await _read(chunks)
+        caught.append(error.value)
+
+    async with anyio.create_task_group() as tasks, Client() as client:
+        chunks = model(server, client=client).stream("hi")
+        await chunks.ready()
+        tasks.start_soon(reader)
+        await anyio.wait_all_tasks_blocked()
+    assert caught[0].partial.content == "Hel"
+
+
+async def test_left_between_two_tries():
+    """A try that would come after the client was left is not made."""
+    policy = RetryPolicy(first_delay=0.001)
+    async with Client(retry=policy) as client:
+        base = "http://127.0.0.1:1/v1"
+        chunks = Model("openai-compatible:m", base_url=base, client=client).stream("hi")
+        assert (await anext(chunks)).kind == "retry"
+    with pytest.raises(UsageError, match="closed"):
+        await anext(chunks)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize("give", ["client", "model", "agent"])
+async def test_callers_http_client(serve, library, give):
+    """A caller's client is used, wherever it is given, and is the caller's to close."""
+    server = serve(HELLO)
+    async with library.AsyncClient(verify=False, headers={"x-mine": "1"}) as http_client:
+        if give == "agent":
+            # A model that is not the agent's own keeps the connections it was made with.
+            agent = Agent(model=model(server, http_client=http_client))
+            assert [(await agent.run("hi")).content for _ in range(2)] == ["Hello"] * 2
+        elif give == "model":
+            asked = model(server, http_client=http_client)
+            assert [await ask(asked) for _ in range(2)] == ["Hello"] * 2
+        else:
+            async with Client(http_client=http_client) as client:
+                asked = model(server, client=client)
+                assert [await ask(asked) for _ in range(2)] == ["Hello"] * 2
+        assert not http_client.is_closed
+        assert {request.headers["x-mine"] for request in server.requests} == {"1"}
+    assert (server.accepted, len(server.requests)) == (1, 2)
+
+
+async def test_tls_context_is_made_once(monkeypatch):
+    """The certificates are loaded for the first client that needs them, and never again."""
+    _tls_context.cache_clear()
+    made = []
+    make = ssl.create_default_context
+
+    def counted(*args, **options):
+        made.append(options)
+        return make(*args, **options)
+
+    monkeypatch.setattr(ssl, "create_default_context", counted)
+    for scheme, count in (("http", 0), ("https", 1), ("https", 1)):
+        asked = Model("openai-compatible:m", base_url=f"{scheme}://127.0.0.1:1/v1")
+        with pytest.raises(ConnectFailed):
+            await _read(asked.stream("hi", settings=Settings(max_retries=0)))
+        assert len(made) == count

@@ -1,0 +1,137 @@
+"""Every public call shape, once. Never run: mypy and pyright check it."""
+
+from __future__ import annotations
+
+from typing import assert_never, assert_type
+
+import httpx
+import httpx2
+
+from cogent import (
+    Agent,
+    Chunk,
+    Client,
+    Credential,
+    ImagePart,
+    MediaChunk,
+    Message,
+    Model,
+    NoticeChunk,
+    OutputChunk,
+    Provider,
+    ProviderError,
+    RawChunk,
+    ReasoningChunk,
+    RefusalChunk,
+    Response,
+    RetryChunk,
+    RetryPolicy,
+    RunStream,
+    ServerToolChunk,
+    Settings,
+    SourceChunk,
+    TextChunk,
+    Timeouts,
+    ToolCall,
+    ToolCallChunk,
+    ToolProgressChunk,
+    ToolResultChunk,
+    ToolSpec,
+    TurnChunk,
+    Usage,
+    register_provider,
+    user,
+)
+from cogent.framing import NDJSONFramer, ServerSentEvent, SSEParser
+from cogent.wire import OPENAI_CHAT, Decoder
+
+
+def every_kind(chunk: Chunk) -> str:
+    match chunk:
+        case TextChunk():
+            return chunk.content
+        case ReasoningChunk() | RefusalChunk():
+            return chunk.text
+        case ToolCallChunk():
+            return chunk.arguments
+        case TurnChunk():
+            return str(chunk.tool_calls)
+        case ToolProgressChunk() | ToolResultChunk():
+            return chunk.call_id
+        case ServerToolChunk():
+            return chunk.name
+        case SourceChunk():
+            return chunk.url or ""
+        case MediaChunk() | RawChunk():
+            return str(chunk.data)
+        case OutputChunk():
+            return str(chunk.partial)
+        case RetryChunk():
+            return chunk.error
+        case NoticeChunk():
+            return chunk.message
+        case _:
+            assert_never(chunk)
+
+
+def by_kind(chunk: Chunk) -> str:
+    if chunk.kind == "tool_call":
+        return chunk.name
+    return chunk.delta
+
+
+async def agents() -> None:
+    agent = Agent(name="writer", model="gpt-4o", instructions="Be brief.", stream=True)
+    stream = agent.run_stream("Hello", context={"user": 1}, include_raw=True)
+    assert_type(stream, RunStream)
+    async for chunk in stream:
+        assert_type(chunk.content, str)
+        if chunk.is_final and chunk.metadata:
+            assert_type(chunk.metadata.get("tokens"), Usage | None)
+    async with agent.run_stream(["Look:", ImagePart(url="https://example.com/a.png")]) as held:
+        await held.ready()
+        async for text in held.text():
+            assert_type(text, str)
+        held.cancel()
+        assert_type(held.partial, Response)
+    response = await agent.run("Hello", settings=Settings(max_tokens=5), model="claude-sonnet-4-5")
+    assert_type(response, Response)
+    assert_type(response.messages, tuple[Message, ...])
+    assert_type(response.tool_calls, tuple[ToolCall, ...])
+
+
+async def models() -> None:
+    async with Client(timeouts=Timeouts(total=60), retry=RetryPolicy(max_retries=1)) as client:
+        model = Model("ollama:llama3.2:3b", client=client, base_url="http://127.0.0.1:11434")
+        stream = model.stream([user("Hello")], tools=[ToolSpec("now")])
+        try:
+            async for chunk in stream:
+                every_kind(chunk)
+        except ProviderError as error:
+            assert_type(error.partial, Response | None)
+    async with httpx.AsyncClient() as caller, httpx2.AsyncClient() as second:
+        Model("gpt-4o", http_client=caller)
+        Model("gpt-4o", http_client=second)
+
+
+def providers() -> None:
+    register_provider(
+        Provider(
+            name="acme",
+            dialect=OPENAI_CHAT,
+            base_url="https://api.acme.example/v1",
+            credentials=(Credential("ACME_API_KEY"),),
+            models=("acme-*",),
+        )
+    )
+
+
+def sans_io(body: list[bytes]) -> None:
+    decoder = OPENAI_CHAT.decoder(include_raw=True)
+    assert_type(decoder, Decoder)
+    for data in body:
+        assert_type(decoder.feed(data), list[Chunk])
+    for chunk in decoder.close():
+        every_kind(chunk)
+    assert_type(SSEParser(mode="whatwg").feed(b""), list[ServerSentEvent])
+    assert_type(NDJSONFramer(mode="strict").feed(b""), list[bytes])

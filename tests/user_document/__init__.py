@@ -1,0 +1,1 @@
+"""The user's document: its examples are run where they stand."""

@@ -1,0 +1,1 @@
+"""Web endpoints that stream an agent's answer, behind a real server."""

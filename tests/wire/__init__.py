@@ -1,0 +1,1 @@
+"""The wire layer: frames to chunks and back, requests to bodies and back. No loop, no network."""

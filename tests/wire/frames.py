@@ -1,0 +1,91 @@
+"""Writes single frames of each dialect, by hand and short."""
+
+from __future__ import annotations
+
+import json
+
+
+def chat(delta=None, finish=None, **more) -> bytes:
+    """Write a chunk of chat completions."""
+    choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
+    return sse({"id": "c-1", "model": "m-1", "choices": [choice], **more})
+
+
+def call(index=0, id=None, name=None, arguments=None) -> dict:
+    """Give the delta of one fragment of a call."""
+    function = {"name": name, "arguments": arguments}
+    return {"tool_calls": [{"index": index, "id": id, "function": function}]}
+
+
+def event(type, **fields) -> bytes:
+    """Write an event of Anthropic's messages."""
+    return b"event: %s\n" % type.encode() + sse({"type": type, **fields})
+
+
+def block_start(index, type, **fields) -> bytes:
+    """Write the start of a block."""
+    return event("content_block_start", index=index, content_block={"type": type, **fields})
+
+
+def block_delta(index, type, **fields) -> bytes:
+    """Write a piece of a block."""
+    return event("content_block_delta", index=index, delta={"type": type, **fields})
+
+
+def block_stop(index) -> bytes:
+    """Write the end of a block."""
+    return event("content_block_stop", index=index)
+
+
+def message_end(reason="end_turn", **fields) -> bytes:
+    """Write the end of a message."""
+    delta = event("message_delta", delta={"stop_reason": reason}, **fields)
+    return delta + event("message_stop")
+
+
+def line(content="", *, done=False, message=None, **fields) -> bytes:
+    """Write a record of Ollama's."""
+    said = {"role": "assistant", "content": content, **(message or {})}
+    return json.dumps({"model": "m-1", "message": said, "done": done, **fields}).encode() + b"\n"
+
+
+def sse(document) -> bytes:
+    """Write an event without a name."""
+    return b"data: " + json.dumps(document).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+
+SAMPLES = {
+    "openai-chat": {
+        "text": chat({"content": "Hi"}),
+        "end": chat({}, "stop") + DONE,
+        "reason": chat({}, "stop"),
+        "error": sse({"error": {"message": "Broken."}}),
+        "alive": b": still here\n\n",
+        "garbage": b"data: {garbage\n\n",
+        "call": chat(call(0, "t", "f", '{"a":1}')),
+    },
+    "anthropic": {
+        "text": block_delta(0, "text_delta", text="Hi"),
+        "end": message_end(),
+        "reason": event("message_delta", delta={"stop_reason": "end_turn"}),
+        "error": event("error", error={"type": "api_error", "message": "Broken."}),
+        "alive": event("ping"),
+        "garbage": b"event: ping\ndata: {garbage\n\n",
+        "call": block_start(9, "tool_use", id="t", name="f")
+        + block_delta(9, "input_json_delta", partial_json='{"a":1}'),
+    },
+    "ollama": {
+        "text": line("Hi"),
+        "end": line(done=True, done_reason="stop"),
+        "reason": b"",  # the reason and the marker come together
+        "error": b'{"error": "Broken."}\n',
+        "alive": b"\n",
+        "garbage": b"{garbage\n",
+        "call": line(
+            message={"tool_calls": [{"id": "t", "function": {"name": "f", "arguments": {"a": 1}}}]}
+        ),
+    },
+}
+"""One frame of each sort for every dialect."""

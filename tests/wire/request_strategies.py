@@ -1,0 +1,193 @@
+"""Draws requests as each dialect can say them, so that writing and reading gives them back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from cogent.messages import (
+    ImagePart,
+    Message,
+    OpaquePart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    ToolSpec,
+)
+from cogent.settings import Settings
+from cogent.wire import Request
+
+from .strategies import json_objects, names, numbers, texts
+
+optional_texts = st.lists(texts, max_size=1)
+wholes = st.dictionaries(texts, numbers | texts | st.none(), max_size=2)
+compact = wholes.map(lambda v: json.dumps(v, ensure_ascii=False, separators=(",", ":")))
+spaced = wholes.map(lambda v: json.dumps(v, indent=1))
+linked_images = texts.map(lambda url: ImagePart(url=f"https://{url}"))
+given_images = st.builds(
+    ImagePart, data=texts, media_type=st.sampled_from(["image/png", "image/x"])
+)
+bare_images = texts.map(lambda data: ImagePart(data=data))
+images = linked_images | given_images
+tools = st.lists(st.builds(ToolSpec, names, st.just("") | texts, json_objects), max_size=2)
+
+
+limits = st.integers(1, 10**6)
+
+
+@st.composite
+def shared_settings(draw, *, limit=True, seed=True):
+    """Draw what all dialects have a word for; a ``limit`` may be left open, a ``seed`` unknown."""
+    return Settings(
+        max_tokens=draw(st.none() | limits if limit else limits),
+        temperature=draw(st.none() | st.floats(0, 2)),
+        top_p=draw(st.none() | st.floats(0, 1)),
+        stop=draw(st.none() | st.lists(texts, min_size=1, max_size=3).map(tuple)),
+        seed=draw(st.none() | st.integers(0, 2**31)) if seed else None,
+        extra_body=draw(
+            st.dictionaries(texts.map(lambda key: f"x_{key}"), json_objects, max_size=2)
+        ),
+    )
+
+
+@st.composite
+def spoken_to(draw, images):
+    """Draw what a user says: one text, or texts and images mixed."""
+    if draw(st.booleans()):
+        return (TextPart(draw(texts)),)
+    parts = draw(st.lists(texts.map(TextPart) | images, max_size=3))
+    return (*parts, draw(images))
+
+
+@st.composite
+def conversations(draw, dialect, spoken, answered, call_ids, arguments, *, errors=False):
+    """Draw turns of user, assistant and, where tools were called, their results."""
+    messages, ids = [], draw(st.lists(call_ids, max_size=6, unique=True))
+    for _ in range(draw(st.integers(0, 3))):
+        messages.append(Message("user", draw(spoken)))
+        for _ in range(draw(st.integers(0, 2))):
+            calls = [
+                ToolCallPart(ids.pop(), draw(names), draw(arguments))
+                for _ in range(draw(st.integers(0, min(2, len(ids)))))
+            ]
+            parts = (*draw(answered), *calls)
+            if parts:
+                messages.append(Message("assistant", parts, dialect))
+            if calls:
+                results = (
+                    ToolResultPart(c.id, c.name, draw(texts), errors and draw(st.booleans()))
+                    for c in calls
+                )
+                messages.append(Message("tool", tuple(results)))
+    return messages
+
+
+@st.composite
+def chat_requests(draw):
+    """Draw what OpenAI Chat Completions can say."""
+
+    @st.composite
+    def answered(draw):
+        text, refusal = draw(optional_texts), draw(optional_texts)
+        return (*map(TextPart, text), *map(RefusalPart, refusal))
+
+    said = conversations("openai-chat", spoken_to(images), answered(), texts, spaced | compact)
+    settings, given = draw(shared_settings()), draw(tools)
+    if given:
+        settings = replace(
+            settings,
+            tool_choice=draw(st.sampled_from([None, "auto", "none", "required", "search"])),
+            parallel_tool_calls=draw(st.none() | st.booleans()),
+        )
+    system = [Message("system", (TextPart(t),)) for t in draw(optional_texts)]
+    messages = (*system, *draw(said))
+    return Request(
+        model=draw(texts),
+        messages=messages,
+        tools=tuple(given),
+        settings=settings,
+        stream=draw(st.booleans()),
+    )
+
+
+@st.composite
+def anthropic_requests(draw):
+    """Draw what Anthropic's messages can say."""
+    opaque = json_objects.map(lambda v: OpaquePart("anthropic", {**v, "type": "server_tool_use"}))
+    blocks = st.one_of(
+        opaque,
+        st.builds(ReasoningPart, st.just("") | texts, texts),
+        texts.map(lambda data: ReasoningPart(redacted=data)),
+    )
+
+    @st.composite
+    def answered(draw):
+        return (*draw(st.lists(blocks, max_size=2)), *map(TextPart, draw(optional_texts)))
+
+    ids = st.text("abcXYZ019_-", min_size=1, max_size=6)
+    said = conversations("anthropic", spoken_to(images), answered(), ids, compact, errors=True).map(
+        _results_first
+    )
+    settings, given = draw(shared_settings(limit=False, seed=False)), draw(tools)
+    if given:
+        choice = draw(st.sampled_from([None, "auto", "none", "required", "search"]))
+        apart = choice not in (None, "none") and draw(st.booleans())
+        settings = replace(
+            settings, tool_choice=choice, parallel_tool_calls=False if apart else None
+        )
+    system = [Message("system", (TextPart(t),)) for t in draw(optional_texts)]
+    return Request(
+        model=draw(texts),
+        messages=(*system, *draw(said)),
+        tools=tuple(given),
+        settings=settings,
+        stream=draw(st.booleans()),
+    )
+
+
+def _results_first(messages):
+    """Leave out a user's message after another one: they would become one."""
+    kept = []
+    for message in messages:
+        if not (kept and kept[-1].role == message.role == "user"):
+            kept.append(message)
+    return kept
+
+
+@st.composite
+def ollama_requests(draw):
+    """Draw what Ollama's own protocol can say."""
+
+    @st.composite
+    def spoken(draw):
+        return (*map(TextPart, draw(optional_texts)), *draw(st.lists(bare_images, max_size=2)))
+
+    @st.composite
+    def answered(draw):
+        thought, text = draw(optional_texts), draw(optional_texts)
+        return (*map(ReasoningPart, thought), *map(TextPart, text))
+
+    said = conversations("ollama", spoken(), answered(), texts, compact)
+    settings = draw(shared_settings())
+    options = draw(st.dictionaries(texts.map(lambda key: f"x_{key}"), numbers, max_size=2))
+    if options:
+        settings = replace(settings, extra_body={**settings.extra_body, "options": options})
+    return Request(
+        model=draw(texts),
+        messages=tuple(draw(said)),
+        tools=tuple(draw(tools)),
+        settings=settings,
+        stream=draw(st.booleans()),
+    )
+
+
+REQUESTS = {
+    "openai-chat": chat_requests(),
+    "anthropic": anthropic_requests(),
+    "ollama": ollama_requests(),
+}
+"""Canonical requests by dialect."""

@@ -1,0 +1,271 @@
+"""Requests of Anthropic's messages: the body of each by the wire reference, and back."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cogent.errors import ConfigurationError
+from cogent.messages import (
+    ImagePart,
+    Message,
+    OpaquePart,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    ToolSpec,
+    assistant,
+    system,
+    user,
+)
+from cogent.settings import Settings
+from cogent.wire import ANTHROPIC, Quirks, Request
+
+SEARCH = ToolSpec("search", "Finds things.", {"type": "object"})
+
+
+def body(*messages, tools=(), stream=True, quirks=None, **settings):
+    request = Request(
+        model="m", messages=messages, tools=tools, stream=stream, settings=Settings(**settings)
+    )
+    return ANTHROPIC.encode_request(request, quirks or Quirks())
+
+
+def said(*messages):
+    return body(*messages)["messages"]
+
+
+def own(*parts):
+    return Message("assistant", parts, "anthropic")
+
+
+def test_the_whole_body():
+    assert body(system("Be brief."), user("Hi")) == {
+        "model": "m",
+        "max_tokens": 8192,
+        "system": "Be brief.",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "stream": True,
+    }
+
+
+def test_a_figure_for_the_most_tokens_is_always_sent():
+    assert body(user("x"), max_tokens=7)["max_tokens"] == 7
+    assert body(user("x"), quirks=Quirks(default_max_tokens=99))["max_tokens"] == 99
+
+
+def test_settings():
+    plain = body(
+        user("x"),
+        temperature=0.0,
+        top_p=0.5,
+        stop=("a", "b"),
+        stream=False,
+        extra_body={"top_k": 3},
+    )
+    assert plain == {
+        "model": "m",
+        "max_tokens": 8192,
+        "messages": [{"role": "user", "content": "x"}],
+        "temperature": 0.0,
+        "top_p": 0.5,
+        "stop_sequences": ["a", "b"],
+        "top_k": 3,
+    }
+    assert body(user("x"), max_tokens=7, extra_body={"max_tokens": 8})["max_tokens"] == 8
+
+
+def test_a_seed_cannot_be_honoured():
+    with pytest.raises(ConfigurationError, match="seed"):
+        body(user("x"), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "wire"),
+    [
+        ({}, None),
+        ({"tool_choice": "auto"}, {"type": "auto"}),
+        ({"tool_choice": "none"}, {"type": "none"}),
+        ({"tool_choice": "required"}, {"type": "any"}),
+        ({"tool_choice": "search"}, {"type": "tool", "name": "search"}),
+        ({"parallel_tool_calls": True}, None),
+        ({"parallel_tool_calls": False}, {"type": "auto", "disable_parallel_tool_use": True}),
+        (
+            {"tool_choice": "required", "parallel_tool_calls": False},
+            {"type": "any", "disable_parallel_tool_use": True},
+        ),
+        ({"tool_choice": "none", "parallel_tool_calls": False}, {"type": "none"}),
+    ],
+)
+def test_tool_choice(settings, wire):
+    plain = body(user("x"), tools=[SEARCH], **settings)
+    assert plain["tools"] == [
+        {"name": "search", "description": "Finds things.", "input_schema": {"type": "object"}}
+    ]
+    assert plain.get("tool_choice") == wire
+    assert "tool_choice" not in body(user("x"), **settings)
+
+
+def test_system_messages_are_put_together():
+    plain = body(system("One."), user("u"), system("Two."))
+    assert plain["system"] == "One.\n\nTwo."
+    assert plain["messages"] == [{"role": "user", "content": "u"}]
+
+
+def test_images():
+    parts = [
+        ImagePart(url="https://x"),
+        ImagePart(data="aGk=", media_type="image/webp"),
+        ImagePart(data="aGk="),
+    ]
+    content = said(user(parts))[0]["content"]
+    assert content == [
+        {"type": "image", "source": {"type": "url", "url": "https://x"}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "aGk="}},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
+    ]  # fmt: skip
+
+
+def test_results_and_the_words_after_them_are_one_message_results_first():
+    results = (ToolResultPart("t1", "f", "one"), ToolResultPart("t2", "g", "broken", is_error=True))
+    assert said(
+        user("Go"),
+        own(ToolCallPart("t1", "f", '{"a":1}'), ToolCallPart("t2", "g", "")),
+        Message("tool", results[:1]),
+        Message("tool", results[1:]),
+        user("And now?"),
+        user("Well?"),
+    ) == [
+        {"role": "user", "content": "Go"},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}},
+                {"type": "tool_use", "id": "t2", "name": "g", "input": {}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "t1", "content": "one"},
+                {"type": "tool_result", "tool_use_id": "t2", "content": "broken", "is_error": True},
+                {"type": "text", "text": "And now?"},
+                {"type": "text", "text": "Well?"},
+            ],
+        },
+    ]
+
+
+@pytest.mark.parametrize("arguments", ["", '{"cut', "[1]", "null"])
+def test_an_input_is_always_an_object(arguments):
+    assert said(own(ToolCallPart("t", "f", arguments)))[0]["content"][0]["input"] == {}
+
+
+def test_own_blocks_go_back_unchanged_and_in_order():
+    search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    message = own(
+        ReasoningPart("Why", "sig"),
+        ReasoningPart("", "sig-2"),
+        ReasoningPart(redacted="blob"),
+        OpaquePart("anthropic", search),
+        TextPart("So"),
+        ToolCallPart("t", "f", "{}"),
+    )
+    assert said(message)[0]["content"] == [
+        {"type": "thinking", "thinking": "Why", "signature": "sig"},
+        {"type": "thinking", "thinking": "", "signature": "sig-2"},
+        {"type": "redacted_thinking", "data": "blob"},
+        search,
+        {"type": "text", "text": "So"},
+        {"type": "tool_use", "id": "t", "name": "f", "input": {}},
+    ]
+
+
+def test_what_may_not_go_back_is_left_out():
+    """Reasoning without a signature or of another provider, foreign blocks, empty texts."""
+    foreign = (
+        ReasoningPart("Why", "another's"),
+        OpaquePart("openai-responses", {"type": "reasoning"}),
+        TextPart(""),
+        RefusalPart("No."),
+    )
+    assert said(own(ReasoningPart("unsigned"), TextPart("a"), TextPart("")))[0]["content"] == [
+        {"type": "text", "text": "a"}
+    ]
+    assert said(Message("assistant", foreign, "openai-chat"))[0]["content"] == [
+        {"type": "text", "text": "No."}
+    ]
+    assert said(user(["", ImagePart(url="u")]))[0]["content"][0]["type"] == "image"
+
+
+def test_an_assistant_s_message_of_nothing_is_left_out():
+    empty = [own(), own(ReasoningPart("unsigned")), assistant(""), own(TextPart(""), TextPart(""))]
+    for message in empty:
+        assert said(user("a"), message, user("b")) == [
+            {
+                "role": "user",
+                "content": "ab",
+            }
+        ]
+
+
+def test_ids_of_other_providers_are_made_to_fit_and_stay_apart():
+    ids = ["call-1_A", "functions.f:0", "functions_f_0", "functions.f_0", "Ä", "", "\ud83d"]
+    calls = [ToolCallPart(call_id, "f", "{}") for call_id in ids]
+    results = tuple(ToolResultPart(call_id, "f", "r") for call_id in ids)
+    asked, answered = said(own(*calls), Message("tool", results))
+    sent = [block["id"] for block in asked["content"]]
+    assert sent == [block["tool_use_id"] for block in answered["content"]]
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]+", call_id) for call_id in sent)
+    assert len(set(sent)) == len(ids)
+    assert sent[0] == "call-1_A"
+    assert sent[2] == "functions_f_0"
+
+
+# Reading.
+
+
+def heard(*messages, **more):
+    return ANTHROPIC.decode_request({"model": "m", "messages": list(messages), **more})
+
+
+def test_content_is_read_as_text_or_blocks():
+    blocks = [
+        {"type": "tool_result", "tool_use_id": "t", "content": [{"type": "text", "text": "r"}]},
+        {"type": "text", "text": "u"},
+        {"type": "image", "source": {"type": "url", "url": "https://x"}},
+        {"type": "tool_result", "tool_use_id": "t2", "is_error": True},
+    ]
+    called = {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}}
+    request = heard(
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": [called, {"type": "thinking", "thinking": "w"}]},
+        {"role": "user", "content": blocks},
+        {"role": "user", "content": None},
+        system=[{"type": "text", "text": "s"}],
+    )
+    assert request.messages == (
+        system("s"),
+        user("a"),
+        own(ToolCallPart("t", "f", '{"a":1}'), ReasoningPart("w")),
+        Message("tool", (ToolResultPart("t", "f", "r"), ToolResultPart("t2", "", "", True))),
+        user(["u", ImagePart(url="https://x")]),
+        Message("user"),
+    )
+
+
+def test_settings_are_read():
+    request = heard(
+        max_tokens=5, tool_choice={"type": "any"}, thinking={"type": "adaptive"}, top_p=1
+    )
+    assert request.settings == Settings(
+        max_tokens=5,
+        tool_choice="required",
+        top_p=1.0,
+        extra_body={"thinking": {"type": "adaptive"}},
+    )
+    assert request.stream is False
+    assert heard(max_tokens=0).settings.max_tokens is None

@@ -1,0 +1,75 @@
+"""What the encoders of all dialects have in common."""
+
+from __future__ import annotations
+
+import pytest
+
+from cogent.chunks import (
+    NoticeChunk,
+    OutputChunk,
+    RawChunk,
+    RetryChunk,
+    TextChunk,
+    ToolProgressChunk,
+    ToolResultChunk,
+    TurnChunk,
+)
+from cogent.wire import DIALECTS, Encoder
+
+from .outcome import read
+
+END = {"raw_finish_reason": "stop"}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        ToolProgressChunk(call_id="c", name="f", progress=1),
+        ToolResultChunk(call_id="c", name="f", result="r"),
+        OutputChunk(partial={}),
+        RetryChunk(),
+        NoticeChunk(code="n"),
+        RawChunk(data=b"x"),
+    ],
+)
+def test_chunks_of_a_run_are_not_for_the_wire(dialect, chunk):
+    assert DIALECTS[dialect].encoder().encode(chunk) == b""
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_whole_stream_is_its_pieces(dialect):
+    chunks = [TextChunk("a"), TextChunk("b"), TurnChunk(metadata=END)]
+    encoder = DIALECTS[dialect].encoder(model="m", response_id="r", created=1)
+    pieces = b"".join(map(encoder.encode, chunks))
+    again = DIALECTS[dialect].encoder(model="m", response_id="r", created=1)
+    assert again.encode_all(chunks) == pieces
+    assert read(dialect, pieces).text == "ab"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_lone_surrogates_are_replaced(dialect):
+    chunks = [TextChunk("a\ud83d"), TextChunk("\ude00b"), TurnChunk(metadata=END)]
+    wire = DIALECTS[dialect].encoder().encode_all(chunks)
+    assert read(dialect, wire).text == "a\ufffd\ufffdb"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_turn_without_metadata_ends_the_stream(dialect):
+    wire = DIALECTS[dialect].encoder().encode_all([TextChunk("a"), TurnChunk()])
+    assert read(dialect, wire).turn.metadata["raw_finish_reason"] is None
+
+
+def test_keep_alives_change_nothing():
+    for dialect in DIALECTS.values():
+        encoder = dialect.encoder()
+        pieces = [encoder.encode(TextChunk("a")), encoder.encode(TurnChunk(metadata=END))]
+        alive = encoder.keep_alive()
+        assert read(dialect.name, alive.join([b"", *pieces, b""])).text == "a"
+
+
+def test_the_base_leaves_writing_to_the_dialects():
+    for method in (Encoder().encode, Encoder().encode_error):
+        with pytest.raises(NotImplementedError):
+            method(TextChunk("a"))
+    assert Encoder().keep_alive() == b""
