@@ -154,7 +154,7 @@ def test_building_one_needs_no_key_and_no_loop(monkeypatch):
 
 async def test_streams_on_any_transport():
     """A run needs the port and nothing of HTTP."""
-    model = Model("openai-compatible:m-1", base_url="http://fake.test")
+    model = Model("openai-compatible:m-1", base_url="https://fake.test")
     transport = FakeTransport([said("Hi") + STOP + DONE])
     model.open_transport = lambda: (transport, True)
     chunks = [chunk async for chunk in Agent(model=model).run_stream("hi")]

@@ -39,7 +39,7 @@ def anyio_backend(virtual_time):
 
 def stream(*scripts, model="openai-compatible:m-1", include_raw=False, retries=None, **timeouts):
     """Give a stream with these timeouts, and the transport that it runs on."""
-    model = Model(model, base_url="http://fake.test/v1", api_key="k")
+    model = Model(model, base_url="https://fake.test/v1", api_key="k")
     transport = FakeTransport(*scripts)
     model.open_transport = lambda: (transport, True)
     settings = Settings(timeouts=Timeouts(**timeouts), max_retries=retries)

@@ -90,12 +90,12 @@ async def test_its_timeouts_and_policy_are_the_default(serve):
         async with shared.stream("hi") as chunks:
             with pytest.raises(CogentError, match="attempt 2"):
                 await chunks.text().__anext__()
-            assert chunks._call._timeouts.total == 9
+            assert chunks._call._deadlines._timeouts.total == 9
         settings = Settings(max_retries=0, timeouts=Timeouts(total=8))
         async with shared.stream("hi", settings=settings) as chunks:
             with pytest.raises(CogentError, match="attempt 1"):
                 await chunks.text().__anext__()
-            assert chunks._call._timeouts.total == 8
+            assert chunks._call._deadlines._timeouts.total == 8
 
 
 async def test_calls_queue_here(serve):

@@ -15,31 +15,39 @@ MODULES = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
 DATA = {"chunks", "errors", "messages", "response", "settings"}
 MAY_IMPORT: dict[str, set[str]] = {
     # what users meet
-    "__init__": DATA | {"agent", "client", "model", "providers", "retry", "stream"},
+    "__init__": DATA
+    | {"agent", "auth", "client", "history", "media", "model", "providers", "rate_limit"}
+    | {"retry", "stream"},
     "agent": DATA | {"client", "exchange", "loop", "model", "stream"},
     "client": DATA | {"exchange", "retry"},
     "cli": DATA | {"agent", "model", "providers", "testing", "cli"},
-    "model": DATA | {"call", "client", "exchange", "loop", "providers", "retry", "stream", "wire"},
+    "model": DATA
+    | {"auth", "call", "client", "exchange", "loop", "providers", "retry", "stream", "wire"},
     "stream": DATA | {"call", "exchange", "loop"},
     "testing": DATA | {"framing", "wire", "testing"},
     # one call
+    "auth": {"exchange", "providers"},
     "answer": {"chunks", "errors", "framing", "wire"},
-    "call": DATA | {"answer", "exchange", "retry", "wire"},
+    "call": DATA | {"answer", "auth", "deadlines", "exchange", "rate_limit", "retry", "wire"},
     "exchange": {"errors", "exchange"},
     # pure
     "chunks": set(),
-    "errors": {"response"},
+    "deadlines": {"errors", "settings"},
+    "errors": {"rate_limit", "response"},
     "framing": {"errors", "framing"},
+    "history": {"errors", "messages"},
     "loop": {"chunks", "messages", "response"},
+    "media": {"messages"},
     "messages": set(),
     "providers": {"errors", "providers", "wire"},
-    "response": {"chunks", "messages"},
+    "rate_limit": set(),
+    "response": {"chunks", "messages", "rate_limit"},
     "retry": {"errors"},
     "settings": {"errors"},
     "wire": {"chunks", "errors", "framing", "messages", "settings", "wire"},
 }
-PURE = {"answer", "chunks", "errors", "framing", "loop", "messages", "response", "retry"}
-PURE |= {"settings", "wire"}
+PURE = {"answer", "chunks", "deadlines", "errors", "framing", "history", "loop", "messages"}
+PURE |= {"rate_limit", "response", "retry", "settings", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore"}
 
 

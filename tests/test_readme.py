@@ -62,6 +62,7 @@ def test_every_example_is_run():
         "Leave early",
         "In a web server",
         "When things go wrong",
+        "Say more than a string",
         "Share connections",
         "Another vendor",
         "Test your own code",
@@ -139,6 +140,18 @@ async def test_errors(monkeypatch, capsys):
 
     assert "cut short after: B" in capsys.readouterr().out
     assert scope["response"].content == ANSWER
+
+
+async def test_say_more(agent, emulator, tmp_path, monkeypatch):
+    """Parts, settings and a stored conversation are sent as they are said."""
+    monkeypatch.chdir(tmp_path)
+    Path("photo.png").write_bytes(b"not a picture")
+    await run("Say more than a string", agent=agent, Path=Path)
+
+    first, second = (request.request for request in emulator.requests)
+    assert first.settings.reasoning_effort == "low"
+    assert first.messages[0].parts[1].media_type == "image/png"
+    assert [message.role for message in second.messages] == ["user", "assistant", "user"]
 
 
 async def test_share_connections(emulator):

@@ -35,7 +35,7 @@ def anyio_backend(virtual_time):
 
 def stream(*scripts, provider="openai-compatible", **more):
     """Give a stream, and the transport that its run has for its own."""
-    model = Model(f"{provider}:m-1", base_url="http://fake.test/v1", api_key="k")
+    model = Model(f"{provider}:m-1", base_url="https://fake.test/v1", api_key="k")
     transport = FakeTransport(*scripts)
     model.open_transport = lambda: (transport, True)
     return model.stream("hi", **more), transport
@@ -194,7 +194,10 @@ async def test_interrupted_after_text():
         await kinds(chunks)
     error = caught.value
     assert (error.partial.content, error.chunks, error.phase) == ("Hello", 2, "content")
-    assert error.partial.messages == (user("hi"), Message("assistant", HELLO_PARTS, "openai-chat"))
+    assert error.partial.messages == (
+        user("hi"),
+        Message("assistant", HELLO_PARTS, "openai-chat", "openai-compatible"),
+    )
     for use in (chunks.__anext__, chunks.ready):
         with pytest.raises(StreamInterrupted) as again:
             await use()
@@ -298,7 +301,7 @@ class Turns(Loop):
 
 
 def turns(count, *scripts):
-    model = Model("openai-compatible:m-1", base_url="http://fake.test/v1")
+    model = Model("openai-compatible:m-1", base_url="https://fake.test/v1")
     transport = FakeTransport(*scripts)
     model.open_transport = lambda: (transport, True)
     return RunStream(Turns(count), ModelCaller(model)), transport

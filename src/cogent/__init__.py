@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .agent import (
         Agent,
     )
+    from .auth import Auth, BearerToken
     from .chunks import (
         Chunk,
         ChunkKind,
@@ -71,8 +72,14 @@ if TYPE_CHECKING:
         TooDeep,
         UsageError,
     )
+    from .history import dump_history, load_history
+    from .media import audio, document, image
     from .messages import (
+        AudioPart,
+        CachePoint,
         Content,
+        Echo,
+        FilePart,
         ImagePart,
         Message,
         OpaquePart,
@@ -96,6 +103,7 @@ if TYPE_CHECKING:
         Provider,
         register_provider,
     )
+    from .rate_limit import RateLimit
     from .response import (
         Response,
         Turn,
@@ -104,6 +112,7 @@ if TYPE_CHECKING:
         RetryPolicy,
     )
     from .settings import (
+        JSONSchema,
         Settings,
         Timeouts,
     )
@@ -116,9 +125,13 @@ __all__ = (
     "APIError",
     "Agent",
     "ArgumentsTooLarge",
+    "AudioPart",
+    "Auth",
     "AuthenticationError",
     "BadRequest",
     "BadResponse",
+    "BearerToken",
+    "CachePoint",
     "Chunk",
     "ChunkKind",
     "Client",
@@ -131,10 +144,13 @@ __all__ = (
     "ContextWindowExceeded",
     "Credential",
     "DeadlineExceeded",
+    "Echo",
     "EventTooLarge",
+    "FilePart",
     "FinishReason",
     "ImagePart",
     "InvalidJSON",
+    "JSONSchema",
     "LineTooLarge",
     "MediaChunk",
     "Message",
@@ -152,6 +168,7 @@ __all__ = (
     "Provider",
     "ProviderError",
     "QuotaExceeded",
+    "RateLimit",
     "RateLimited",
     "RawChunk",
     "ReasoningChunk",
@@ -190,6 +207,11 @@ __all__ = (
     "UsageError",
     "__version__",
     "assistant",
+    "audio",
+    "document",
+    "dump_history",
+    "image",
+    "load_history",
     "register_provider",
     "system",
     "user",
@@ -197,6 +219,7 @@ __all__ = (
 
 _NAMES = {
     "agent": ("Agent",),
+    "auth": ("Auth", "BearerToken"),
     "chunks": (
         "Chunk",
         "ChunkKind",
@@ -253,7 +276,14 @@ _NAMES = {
         "TooDeep",
         "UsageError",
     ),
+    "history": ("dump_history", "load_history"),
+    "media": ("audio", "document", "image"),
+    "rate_limit": ("RateLimit",),
     "messages": (
+        "AudioPart",
+        "CachePoint",
+        "Echo",
+        "FilePart",
         "Content",
         "ImagePart",
         "Message",
@@ -282,6 +312,7 @@ _NAMES = {
     ),
     "retry": ("RetryPolicy",),
     "settings": (
+        "JSONSchema",
         "Settings",
         "Timeouts",
     ),

@@ -31,8 +31,8 @@ class Agent:
         model: ``provider:model``, a bare name that is known to be one provider's, or a `Model`.
         name: For people, logs and traces.
         instructions: The system message of every run.
-        stream: Accepted for clarity; every run is read as a stream underneath, and
-            `run_stream` streams on any agent.
+        stream: ``False`` makes `run` ask for one JSON document, as some deployments cannot
+            stream. `run_stream` streams on any agent.
         settings: For every run of this agent.
         client: Connections to share; without one, each run has its own.
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use.
@@ -54,7 +54,7 @@ class Agent:
     ) -> None:
         self.name = name
         self.instructions = instructions
-        self.streaming = stream
+        self._streamed = stream is not False
         self.settings = settings or Settings()
         self._client = client
         self._http_client = http_client
@@ -89,16 +89,7 @@ class Agent:
         Raises:
             ConfigurationError: The model string names no known provider.
         """
-        chosen = self.model if model is None else self._model(model)
-        caller = ModelCaller(
-            chosen,
-            settings=(settings or Settings()).over(self.settings),
-            include_raw=include_raw,
-        )
-        history = tuple(message_history)
-        if self.instructions and not any(m.role == "system" for m in history):
-            history = (system(self.instructions), *history)
-        return RunStream(Loop((*history, user(message)), new_from=len(history)), caller)
+        return self._run(message, message_history, settings, model, include_raw=include_raw)
 
     async def run(
         self,
@@ -111,8 +102,9 @@ class Agent:
     ) -> Response:
         """Run the agent to its end.
 
-        The answer is read as a stream underneath: all deadlines apply, and no length limit of a
-        single document does. Cancelling closes the connection.
+        The answer is read as a stream underneath, unless the agent was made with
+        ``stream=False``: all deadlines apply, and no length limit of a single document does.
+        Cancelling closes the connection.
 
         Args:
             message: As for `run_stream`.
@@ -128,16 +120,29 @@ class Agent:
             ProviderError: The call failed; ``error.partial`` is what had arrived.
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
-        async with self.run_stream(
-            message,
-            context=context,
-            message_history=message_history,
-            settings=settings,
-            model=model,
-        ) as stream:
-            async for _ in stream:
-                pass
-            return stream.response
+        run = self._run(message, message_history, settings, model, streamed=self._streamed)
+        return await run.drained()
+
+    def _run(
+        self,
+        message: Content,
+        message_history: Sequence[Message],
+        settings: Settings | None,
+        model: str | Model | None,
+        *,
+        include_raw: bool = False,
+        streamed: bool = True,
+    ) -> RunStream:
+        caller = ModelCaller(
+            self.model if model is None else self._model(model),
+            settings=(settings or Settings()).over(self.settings),
+            include_raw=include_raw,
+            streamed=streamed,
+        )
+        history = tuple(message_history)
+        if self.instructions and not any(m.role == "system" for m in history):
+            history = (system(self.instructions), *history)
+        return RunStream(Loop((*history, user(message)), new_from=len(history)), caller)
 
     def _model(self, model: str | Model) -> Model:
         if isinstance(model, Model):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -15,25 +16,30 @@ import anyio
 
 from .answer import AnswerReader
 from .chunks import RawChunk, RetryChunk, TurnChunk
+from .deadlines import Deadlines
 from .errors import (
     APIError,
+    AuthenticationError,
     BadResponse,
     ConnectFailed,
-    DeadlineExceeded,
     ProviderError,
     StreamInterrupted,
-    StreamStalled,
     quoted,
 )
 from .exchange import DeadlineReached, Interrupted, Wait
+from .rate_limit import rate_limit
 from .retry import retry_after
 from .wire.failure import http_error, request_id
+from .wire.sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .chunks import Chunk
+    from .auth import Auth
+    from .chunks import Chunk, Metadata
     from .exchange import Call, Exchange, Head, Transport
+    from .messages import Message
+    from .rate_limit import RateLimit
     from .retry import RetryPolicy
     from .settings import Timeouts
     from .wire import Decoder
@@ -49,10 +55,6 @@ DRAIN_BYTES = 64 * 1024
 """How long, and for how much, the rest of a body is read after the end of the answer, so that its
 connection can be used again."""
 
-SILENCE_AFTER_STOP = 5.0
-"""Seconds of silence after a stop reason that are the end too: some servers send no marker and
-keep the connection open."""
-
 
 class ModelCall:
     """One call to one model, over all its tries.
@@ -65,11 +67,13 @@ class ModelCall:
         model: The model's name, likewise.
         timeouts: How long to wait.
         retry: When to try again.
+        auth: Gives headers that prove who one is.
         hide: Takes the key out of what the server repeats in its errors.
 
     Attributes:
         decoder: Of the current try; what has arrived can be read from it at any time.
         headers: Of the current try's answer.
+        rate_limit: What they tell of the provider's limits.
         attempts: Tries begun.
     """
 
@@ -83,29 +87,43 @@ class ModelCall:
         model: str,
         timeouts: Timeouts,
         retry: RetryPolicy,
+        auth: Auth | None = None,
         hide: Callable[[object], object] | None = None,
     ) -> None:
         self.decoder = make_decoder()
         self.headers: Mapping[str, str] = {}
+        self.rate_limit: RateLimit | None = None
         self.attempts = 0
         self._call = call
         self._transport = transport
         self._make_decoder = make_decoder
         self._provider = provider
         self._model = model
-        self._timeouts = timeouts
+        self._deadlines = Deadlines(timeouts)
         self._retry = retry
+        self._auth = auth
+        self._rejected = False  # what auth gave was not accepted, and it has been told so
         self._hide = hide
         self._wait = Wait()  # for the pause before another try
         self._pause_until: float | None = None
         self._exchange: Exchange | None = None
         self._reader: AnswerReader | None = None
         self._phase = "headers"
-        self._delivered = False
-        self._waited = 0.0  # for content, in earlier steps that only showed raw events
-        self._began: float | None = None
-        self._try_began = 0.0
-        self._stopped: float | None = None  # when the stop reason was first seen
+
+    @property
+    def message(self) -> Message:
+        """What the model has said so far in this try."""
+        return replace(self.decoder.message, provider=self._provider)
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is known of the answer so far."""
+        return {
+            "model": self.decoder.model,
+            "tokens": self.decoder.usage,
+            "response_id": self.decoder.response_id,
+            **self._own_metadata(),
+        }
 
     async def step(self) -> list[Chunk]:
         """Wait for the next chunks.
@@ -118,22 +136,23 @@ class ModelCall:
             ProviderError: The call has failed for good.
             Interrupted: `interrupt` was called.
         """
-        now = anyio.current_time()
-        if self._began is None:
-            self._began = now
+        now, deadlines = anyio.current_time(), self._deadlines
+        if deadlines.began is None:
+            deadlines.began = now
         while True:
             chunks: list[Chunk] = []
             try:
-                for chunk in await self._advance(now - self._waited):
+                for chunk in await self._advance(now):
                     chunks.append(chunk)  # kept, also if an error follows
             except ProviderError as error:
                 if not chunks:
                     return [await self._again(error)]
             if chunks:
                 if all(isinstance(chunk, RawChunk) for chunk in chunks):
-                    self._waited += anyio.current_time() - now
+                    deadlines.note_wait(anyio.current_time() - now)
                 else:
-                    self._delivered, self._phase, self._waited = True, "content", 0.0
+                    deadlines.note_content()
+                    self._phase = "content"
                 self._complete(chunks[-1])
                 return chunks
 
@@ -163,7 +182,7 @@ class ModelCall:
         if reader.error is not None:
             raise reader.error
         try:
-            data = await exchange.receive(self._content_deadline(step_began))
+            data = await exchange.receive(self._deadlines.content(step_began))
         except DeadlineReached:
             return self._silence(reader)
         except StreamInterrupted:
@@ -171,8 +190,8 @@ class ModelCall:
                 raise
             return reader.close(clean=False)
         chunks = reader.feed(data) if data else reader.close(clean=True)
-        if self._stopped is None and self.decoder.raw_finish_reason is not None:
-            self._stopped = anyio.current_time()
+        if self.decoder.raw_finish_reason is not None:
+            self._deadlines.note_stop(anyio.current_time())
         return chunks
 
     async def _open(self) -> AnswerReader:
@@ -183,20 +202,30 @@ class ModelCall:
         if self._wait.interrupted:
             raise Interrupted
         self.attempts += 1
-        self._try_began = anyio.current_time()
+        self._deadlines.begin_try(anyio.current_time())
         self._phase = "headers"
-        self.headers = {}
+        self.headers, self.rate_limit = {}, None
         self.decoder = self._make_decoder()
-        self._exchange = exchange = self._transport.exchange(self._call)
         try:
-            head = await exchange.head(self._first_deadline())
+            call = await self._authorized()
+            self._exchange = exchange = self._transport.exchange(call)
+            head = await exchange.head(self._deadlines.first_content())
         except DeadlineReached:
-            raise self._too_late() from None
+            raise self._deadlines.passed(anyio.current_time()) from None
         self.headers = head.headers
+        self.rate_limit = rate_limit(head.headers, time.time())
         self._phase = "first content"
         if not 200 <= head.status < 300:
             raise await self._refusal(exchange, head)
-        return AnswerReader(self.decoder, sse="event-stream" in self._call.headers["accept"])
+        return AnswerReader(self.decoder, sse=isinstance(self.decoder, SSEDecoder))
+
+    async def _authorized(self) -> Call:
+        auth, call = self._auth, self._call
+        if auth is None:
+            return call
+        deadline = self._deadlines.first_content()
+        proof = await self._wait.run(deadline, lambda: auth(call, rejected=self._rejected))
+        return replace(call, headers={**call.headers, **proof})
 
     async def _refusal(self, exchange: Exchange, head: Head) -> ProviderError:
         """Make the error of an answer that is none."""
@@ -207,7 +236,7 @@ class ModelCall:
                 "set base_url to the right address"
             )
         body = bytearray()
-        deadline = self._earlier(anyio.current_time(), ERROR_BODY_SECONDS)
+        deadline = self._deadlines.within(anyio.current_time(), ERROR_BODY_SECONDS)
         try:
             while len(body) < ERROR_BODY_BYTES:
                 data = await exchange.receive(deadline)
@@ -223,66 +252,31 @@ class ModelCall:
             error.retryable = wish == "true"
         return error
 
-    def _first_deadline(self) -> float | None:
-        return self._earlier(self._try_began, self._timeouts.first_content)
-
-    def _content_deadline(self, step_began: float) -> float | None:
-        if not self._delivered:
-            deadline = self._first_deadline()
-        else:
-            deadline = self._earlier(step_began, self._timeouts.between_content)
-        if self._stopped is not None:
-            silence = max(self._stopped, step_began) + SILENCE_AFTER_STOP
-            deadline = silence if deadline is None else min(deadline, silence)
-        return deadline
-
-    def _earlier(self, start: float, seconds: float | None) -> float | None:
-        """Give the moment ``seconds`` after ``start``, or the end of the total time before it."""
-        deadline = None if seconds is None else start + seconds
-        if self._timeouts.total is None or self._began is None:
-            return deadline
-        end = self._began + self._timeouts.total
-        return end if deadline is None else min(deadline, end)
-
-    def _out_of_time(self) -> bool:
-        total, began = self._timeouts.total, self._began
-        return total is not None and began is not None and anyio.current_time() >= began + total
-
-    def _too_late(self) -> DeadlineExceeded:
-        if self._out_of_time():
-            return DeadlineExceeded(
-                f"the call was not done within {self._timeouts.total} s (timeouts.total)"
-            )
-        return DeadlineExceeded(
-            f"no content came within {self._timeouts.first_content} s (timeouts.first_content)",
-            timer="first_content",
-        )
-
     def _silence(self, reader: AnswerReader) -> Iterable[Chunk]:
         """Say what it means that nothing came in time."""
         if self.decoder.raw_finish_reason is not None:
             return reader.close(clean=False)
-        if self._out_of_time() or not self._delivered:
-            raise self._too_late()
-        raise StreamStalled(
-            f"no content came for {self._timeouts.between_content} s (timeouts.between_content)"
-        )
+        raise self._deadlines.passed(anyio.current_time())
 
     async def _again(self, error: ProviderError) -> RetryChunk:
         """Prepare another try, or raise the error for good."""
         self._describe(error)
         await self.aclose()
-        delay = None
-        if not self._delivered:
+        if self._deadlines.delivered:
+            raise error
+        if isinstance(error, AuthenticationError) and self._auth and not self._rejected:
+            # Once, and apart from the count of tries: the token may have been revoked.
+            self._rejected = True
+            delay: float | None = 0.0
+        else:
             delay = self._retry.delay(error, self.attempts, random.random())  # noqa: S311
-        pause_until = anyio.current_time() + (delay or 0.0)
-        end = self._earlier(pause_until, None)
-        if delay is None or (end is not None and pause_until >= end):
+        if delay is None:
+            raise error
+        pause_until = anyio.current_time() + delay
+        if not self._deadlines.allows(pause_until):
             raise error
         self._pause_until = pause_until
         self._reader = None
-        self._stopped = None
-        self._waited = 0.0
         return RetryChunk(attempt=self.attempts, delay=delay, error=str(error))
 
     def _describe(self, error: ProviderError) -> None:
@@ -295,18 +289,24 @@ class ModelCall:
         error.model = self._model
         error.phase = "connect" if isinstance(error, ConnectFailed) else self._phase
         error.attempt = self.attempts
-        if self._began is not None:
-            error.elapsed = anyio.current_time() - self._began
+        if self._deadlines.began is not None:
+            error.elapsed = anyio.current_time() - self._deadlines.began
         error.request_id = error.request_id or request_id(self.headers)
+        error.rate_limit = self.rate_limit
         if isinstance(error, APIError) and error.in_stream:
             error.retry_after = error.retry_after or retry_after(self.headers, time.time())
 
     def _complete(self, chunk: Chunk) -> None:
         """Add to the end of a turn what the decoder cannot know."""
         if isinstance(chunk, TurnChunk) and chunk.metadata is not None:
-            chunk.metadata["provider"] = self._provider
-            chunk.metadata["request_id"] = request_id(self.headers)
-            chunk.metadata["attempts"] = self.attempts
+            chunk.metadata.update(self._own_metadata())
+
+    def _own_metadata(self) -> Metadata:
+        return {
+            "provider": self._provider,
+            "request_id": request_id(self.headers),
+            "attempts": self.attempts,
+        }
 
 
 async def _drain(exchange: Exchange) -> None:

@@ -124,6 +124,7 @@ class ToolCall:
         arguments_json: The argument text exactly as received.
         arguments: The parsed arguments (``{}`` for empty text), or ``None`` where the text is
             not a JSON object: such a call must not be run.
+        custom: Its input is plain text: ``arguments`` is that text under ``input``.
         id_generated: The wire carried no id, so one was made.
     """
 
@@ -131,6 +132,7 @@ class ToolCall:
     name: str
     arguments_json: str = ""
     arguments: Mapping[str, object] | None = None
+    custom: bool = False
     id_generated: bool = field(default=False, compare=False)
 
 

@@ -43,6 +43,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .rate_limit import RateLimit
     from .response import Response
 
 __all__ = (
@@ -107,6 +108,7 @@ class ProviderError(CogentError):
         request_id: The provider's id of the request.
         retryable: Another try could succeed (and would be made, had nothing been handed over).
         retry_after: Seconds that the server asks to wait, if it does.
+        rate_limit: What the answer's headers tell of the provider's limits.
         partial: The `Response` so far; no text that has arrived is lost.
     """
 
@@ -123,6 +125,7 @@ class ProviderError(CogentError):
         self.elapsed: float | None = None
         self.chunks: int | None = None
         self.request_id: str | None = None
+        self.rate_limit: RateLimit | None = None
         self.partial: Response | None = None
 
     def __str__(self) -> str:

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = (
+    "AudioPart",
+    "CachePoint",
     "Content",
+    "Echo",
+    "FilePart",
     "ImagePart",
     "Message",
     "OpaquePart",
@@ -32,20 +36,54 @@ __all__ = (
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
+Echo: TypeAlias = "Mapping[str, object]"
+"""What a provider wants back with a part, unchanged; it means nothing to any other."""
+
+
 @dataclass(frozen=True, slots=True)
 class TextPart:
     """Text."""
 
     text: str
+    echo: Echo = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image, by URL or as base64 data with its media type."""
+    """An image, by URL or as base64 data with its media type; `image` makes one of a file."""
 
     url: str | None = None
     data: str | None = field(default=None, repr=False)
     media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioPart:
+    """Sound, as base64 data with its media type; `audio` makes one of a file."""
+
+    data: str = field(repr=False)
+    media_type: str = "audio/wav"
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """A document, by URL or as base64 data with its media type; `document` makes one of a file."""
+
+    url: str | None = None
+    data: str | None = field(default=None, repr=False)
+    media_type: str | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CachePoint:
+    """Everything up to here will be sent again: a provider that caches on request may keep it.
+
+    Attributes:
+        ttl: How long, in the provider's words (``5m``, ``1h``).
+    """
+
+    ttl: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +94,13 @@ class ReasoningPart:
         text: The reasoning; may be empty where only a signature came.
         signature: Must go back unchanged with the text.
         redacted: Opaque data in place of the text.
+        echo: What else must go back with it.
     """
 
     text: str = ""
     signature: str | None = None
     redacted: str | None = None
+    echo: Echo = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +117,7 @@ class ToolCallPart:
     id: str
     name: str
     arguments_json: str = "{}"
+    echo: Echo = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +144,21 @@ class OpaquePart:
 
 
 Part: TypeAlias = (
-    TextPart | ImagePart | ReasoningPart | RefusalPart | ToolCallPart | ToolResultPart | OpaquePart
+    TextPart
+    | ImagePart
+    | AudioPart
+    | FilePart
+    | CachePoint
+    | ReasoningPart
+    | RefusalPart
+    | ToolCallPart
+    | ToolResultPart
+    | OpaquePart
 )
 
-Content: TypeAlias = "str | Sequence[str | TextPart | ImagePart]"
+Content: TypeAlias = (
+    "str | Sequence[str | TextPart | ImagePart | AudioPart | FilePart | CachePoint]"
+)
 """What a user message can be made of."""
 
 
@@ -117,13 +169,19 @@ class Message:
     Attributes:
         role: Who speaks.
         parts: What is said, in order.
-        dialect: For an assistant's message, the wire dialect that it came over: signed and
-            opaque parts go back to this one only.
+        dialect: For an assistant's message, the wire dialect that it came over.
+        provider: Likewise, the provider: what it wants back unchanged goes back to it only.
     """
 
     role: Role
     parts: tuple[Part, ...] = ()
     dialect: str | None = None
+    provider: str | None = None
+
+    def came_from(self, dialect: str, provider: str | None) -> bool:
+        """Tell whether what this message echoes means something there."""
+        same = provider is None or self.provider is None or self.provider == provider
+        return self.dialect == dialect and same
 
     @property
     def text(self) -> str:

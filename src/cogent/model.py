@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from .call import ModelCall
@@ -12,6 +13,7 @@ from .exchange import Call
 from .loop import Loop
 from .messages import Message, user
 from .providers import Secret, resolve
+from .providers.addresses import is_exposed
 from .settings import Settings
 from .stream import RunStream
 from .wire import Request
@@ -20,9 +22,11 @@ from .wire.fields import dump
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .auth import Auth
     from .exchange import Transport
     from .exchange.httpx import HTTPClient
     from .messages import ToolSpec
+    from .response import Response
 
 __all__ = ("Model", "ModelCaller")
 
@@ -39,6 +43,8 @@ class Model:
         settings: For every call of this model.
         client: Connections to share; without one, each run has its own.
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use.
+        auth: Gives the headers that prove who one is, in place of a key; asked for each request.
+        plain_http: Send a key over plain http beyond this machine, where all can read it.
 
     Raises:
         ConfigurationError: The string names no known provider, or two clients are given.
@@ -53,6 +59,8 @@ class Model:
         settings: Settings | None = None,
         client: Client | None = None,
         http_client: HTTPClient | None = None,
+        auth: Auth | None = None,
+        plain_http: bool = False,
     ) -> None:
         if client is not None and http_client is not None:
             raise ConfigurationError("give client= or http_client=, not both")
@@ -60,6 +68,8 @@ class Model:
         self.settings = settings or Settings()
         self._api_key = None if api_key is None else Secret(api_key)
         self._base_url = base_url
+        self._auth = auth
+        self._plain_http = plain_http
         self._shared = client
         self._client = client or Client(http_client=http_client)
 
@@ -89,6 +99,33 @@ class Model:
         caller = ModelCaller(self, tools=tools, settings=settings, include_raw=include_raw)
         return RunStream(Loop(history, new_from=len(history)), caller)
 
+    async def complete(
+        self,
+        messages: str | Sequence[Message],
+        *,
+        tools: Sequence[ToolSpec] = (),
+        settings: Settings | None = None,
+    ) -> Response:
+        """Ask the model for one turn as one JSON document: some deployments cannot stream.
+
+        The same deadlines apply, and the whole document has to come within that of the first
+        content. Cancelling closes the connection.
+
+        Args:
+            messages: As for `stream`.
+            tools: As for `stream`.
+            settings: As for `stream`.
+
+        Returns:
+            The whole answer.
+
+        Raises:
+            ProviderError: The call failed.
+        """
+        history = (user(messages),) if isinstance(messages, str) else tuple(messages)
+        caller = ModelCaller(self, tools=tools, settings=settings, streamed=False)
+        return await RunStream(Loop(history, new_from=len(history)), caller).drained()
+
     def prepare(
         self,
         messages: tuple[Message, ...],
@@ -97,6 +134,7 @@ class Model:
         tools: Sequence[ToolSpec],
         settings: Settings | None,
         include_raw: bool,
+        streamed: bool,
     ) -> ModelCall:
         """Prepare one call.
 
@@ -105,9 +143,28 @@ class Model:
         """
         provider, dialect = self.provider, self.provider.dialect
         chosen = (settings or Settings()).over(self.settings)
-        request = Request(model=self.name, messages=messages, tools=tools, settings=chosen)
+        request = Request(
+            model=self.name,
+            messages=messages,
+            tools=tools,
+            settings=chosen,
+            provider=provider.name,
+            stream=streamed,
+        )
         body = dump(dialect.encode_request(request, provider.quirks))
-        endpoint = provider.endpoint(self.name, api_key=self._api_key, base_url=self._base_url)
+        endpoint = provider.endpoint(
+            self.name,
+            stream=streamed,
+            api_key=self._api_key,
+            base_url=self._base_url,
+            keyless=self._auth is not None,
+        )
+        proven = endpoint.secret is not None or self._auth is not None
+        if proven and not self._plain_http and is_exposed(endpoint.url):
+            raise ConfigurationError(
+                f"{endpoint.url} is plain http: the key could be read on the way; use https, or "
+                "say Model(..., plain_http=True)"
+            )
         extra = {name.lower(): value for name, value in chosen.extra_headers.items()}
         keys = {credential.header for credential in provider.credentials}
         headers = {**endpoint.headers, **{k: v for k, v in extra.items() if k not in keys}}
@@ -118,11 +175,12 @@ class Model:
         return ModelCall(
             Call(endpoint.url, headers, body, timeouts.connect),
             transport=transport,
-            make_decoder=partial(dialect.decoder, include_raw=include_raw),
+            make_decoder=partial(dialect.decoder, include_raw=include_raw, new_id=_new_call_id),
             provider=provider.name,
             model=self.name,
             timeouts=timeouts,
             retry=retry,
+            auth=self._auth,
             hide=endpoint.secret.hidden_in if endpoint.secret is not None else None,
         )
 
@@ -131,6 +189,11 @@ class Model:
         if self._shared is not None:
             return self._shared.transport, False
         return self._client.make_transport(), True
+
+
+def _new_call_id() -> str:
+    """Make an id for a call that came without one; unique over all turns of a conversation."""
+    return f"call_{token_hex(12)}"
 
 
 class ModelCaller:
@@ -143,7 +206,9 @@ class ModelCaller:
         tools: Sequence[ToolSpec] = (),
         settings: Settings | None = None,
         include_raw: bool = False,
+        streamed: bool = True,
     ) -> None:
+        self._streamed = streamed
         self._model = model
         self._tools = tools
         self._settings = settings
@@ -161,6 +226,7 @@ class ModelCaller:
             tools=self._tools,
             settings=self._settings,
             include_raw=self._include_raw,
+            streamed=self._streamed,
         )
 
     async def aclose(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .chunks import FinishReason, Metadata, ToolCall, Usage
     from .messages import Message
+    from .rate_limit import RateLimit
 
 __all__ = ("Response", "Turn")
 
@@ -28,6 +29,7 @@ class Turn:
         metadata: What the end of the turn told.
         tool_calls: The calls that it asks for.
         headers: Headers of the HTTP response, names in lower case.
+        rate_limit: What they tell of the provider's limits.
     """
 
     message: Message
@@ -35,6 +37,7 @@ class Turn:
     metadata: Metadata = field(default_factory=lambda: _no_metadata())
     tool_calls: tuple[ToolCall, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rate_limit: RateLimit | None = None
 
     @property
     def usage(self) -> Usage | None:
@@ -131,6 +134,11 @@ class Response:
     def headers(self) -> Mapping[str, str]:
         """Headers of the last HTTP response, names in lower case."""
         return self.turns[-1].headers if self.turns else {}
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """What the last HTTP response told of the provider's limits."""
+        return self.turns[-1].rate_limit if self.turns else None
 
 
 def _closed(message: Message) -> Message:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("Settings", "Timeouts")
+__all__ = ("JSONSchema", "Settings", "Timeouts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,22 @@ class Timeouts:
     total: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JSONSchema:
+    """What an answer must be.
+
+    Attributes:
+        schema: A JSON schema of type ``object``.
+        name: A name for it; letters, digits, ``_`` and ``-``.
+        strict: Hold the model to it exactly, where the provider can; that narrows what the
+            schema may say.
+    """
+
+    schema: Mapping[str, object]
+    name: str = "answer"
+    strict: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """How the model should answer, and how long to wait for it. ``None`` leaves the choice open.
@@ -42,10 +58,22 @@ class Settings:
         max_tokens: Most tokens to generate, reasoning included.
         temperature: Sampling temperature.
         top_p: Nucleus sampling.
+        top_k: Sampling among the likeliest tokens.
+        presence_penalty: Against tokens that have come.
+        frequency_penalty: Against tokens that have come often.
         stop: Texts at which generation ends.
         seed: For repeatable sampling, where there is such a thing.
         tool_choice: ``auto``, ``none``, ``required``, or the name of one tool.
         parallel_tool_calls: Whether several calls may come in one turn.
+        response_format: ``json`` for any JSON object, or a `JSONSchema` that the answer must fit.
+        reasoning_effort: How much to think: ``none``, ``minimal``, ``low``, ``medium``, ``high``,
+            and what else the model knows.
+        thinking_budget: Most tokens to think, 0 not to; where the provider counts them.
+        logprobs: How many alternatives of each token to tell with their probabilities; they come
+            in the raw events.
+        user: Who the end user is, for the provider's watch over abuse.
+        metadata: Labels that the provider keeps with the call.
+        service_tier: The provider's word for priority.
         extra_body: Fields put into the request's body as they are; they win over all else.
         extra_headers: Headers put into the request; they win over all but the key.
         timeouts: How long to wait; the client's where not set.
@@ -55,10 +83,20 @@ class Settings:
     max_tokens: int | None = None
     temperature: float | None = None
     top_p: float | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
     stop: tuple[str, ...] | None = None
     seed: int | None = None
     tool_choice: str | None = None
     parallel_tool_calls: bool | None = None
+    response_format: Literal["json"] | JSONSchema | None = None
+    reasoning_effort: str | None = None
+    thinking_budget: int | None = None
+    logprobs: int | None = None
+    user: str | None = None
+    metadata: Mapping[str, str] | None = None
+    service_tier: str | None = None
     extra_body: Mapping[str, object] = field(default_factory=dict, repr=False)
     extra_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeouts: Timeouts | None = None

@@ -134,6 +134,17 @@ class RunStream(AsyncIterator[Chunk]):
         if self._call is not None:
             self._call.interrupt()
 
+    async def drained(self) -> Response:
+        """Read to the end, and give the whole `Response`; the stream is closed in any case.
+
+        Raises:
+            ProviderError: The call failed.
+        """
+        async with self:
+            async for _ in self:
+                pass
+        return self.response
+
     async def aclose(self) -> None:
         """Close the stream and release its connection.
 
@@ -170,13 +181,20 @@ class RunStream(AsyncIterator[Chunk]):
         """The `Response` so far, at any time."""
         turns = self._loop.turns
         if self._call is not None and self._in_turn:
-            turns = (*turns, Turn(self._call.decoder.message, headers=self._call.headers))
+            call = self._call
+            so_far = Turn(
+                call.message,
+                metadata=call.metadata,
+                headers=call.headers,
+                rate_limit=call.rate_limit,
+            )
+            turns = (*turns, so_far)
         return Response(
             turns=turns,
             history=self._loop.history,
             new_from=self._loop.new_from,
             finish_reason=self._finish_reason,
-            metadata=self._final or {},
+            metadata=self._final or (turns[-1].metadata if turns else {}),
         )
 
     @property
@@ -268,11 +286,12 @@ class RunStream(AsyncIterator[Chunk]):
         assert call is not None
         self._in_turn = False
         turn = Turn(
-            message=call.decoder.message,
+            message=call.message,
             finish_reason=chunk.finish_reason,
             metadata=chunk.metadata or {},
             tool_calls=tuple(chunk.tool_calls),
             headers=call.headers,
+            rate_limit=call.rate_limit,
         )
         self._next = self._loop.turn_ended(turn)
         if isinstance(self._next, CallModel):

@@ -57,7 +57,7 @@ class InMemory:
         yield self.transport
 
     def call(self) -> Call:
-        return Call("http://fake.test/", {"x-test": "1"}, b"body")
+        return Call("https://fake.test/", {"x-test": "1"}, b"body")
 
     async def connections(self) -> int:
         made = self.transport.exchanges

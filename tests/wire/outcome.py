@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from cogent.wire import Decoder
 
 FIXTURES = ROOT / "fixtures"
-FRAMINGS = {"openai-chat": ".sse", "anthropic": ".sse", "ollama": ".ndjson"}
+FRAMINGS = {
+    name: ".ndjson" if "ndjson" in dialect.accept else ".sse" for name, dialect in DIALECTS.items()
+}
 
 
 @dataclass

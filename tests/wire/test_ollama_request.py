@@ -169,10 +169,14 @@ def test_settings_are_read():
         "model": "m",
         "stream": False,
         "think": "low",
+        "keep_alive": "5m",
         "options": {"num_predict": -1, "stop": "END", "temperature": 1, "num_ctx": 9},
     }
     request = OLLAMA.decode_request(body)
     assert request.stream is False
     assert request.settings == Settings(
-        stop=("END",), temperature=1.0, extra_body={"think": "low", "options": {"num_ctx": 9}}
+        stop=("END",),
+        temperature=1.0,
+        reasoning_effort="low",
+        extra_body={"keep_alive": "5m", "options": {"num_ctx": 9}},
     )

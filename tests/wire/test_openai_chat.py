@@ -156,10 +156,18 @@ def test_reasoning_fields(name):
 
 
 def test_one_reasoning_field_is_read_in_the_order_of_the_reference():
-    fields = {"thinking": "4", "reasoning_text": "3", "reasoning_content": "2", "reasoning": ""}
-    assert read("openai-chat", chat(fields, "stop")).body == [ReasoningChunk(text="2")]
-    fields = {"reasoning": [{"text": "no"}], "reasoning_text": {"a": 1}, "thinking": "yes"}
-    assert read("openai-chat", chat(fields, "stop")).body == [ReasoningChunk(text="yes")]
+    fields = {"thinking": "4", "reasoning_text": "3", "reasoning_content": "2", "reasoning": "1"}
+    for name, thought in sorted(fields.items(), key=lambda field: field[1]):
+        outcome = read("openai-chat", chat(fields, "stop"))
+        assert outcome.body == [ReasoningChunk(text=thought)]
+        fields[name] = {"no": "text"}
+
+
+def test_arguments_before_the_name_are_handed_out_with_it():
+    frames = [call(0, "c", None, '{"a"'), call(0, None, "", ":"), call(0, None, "f", "1}")]
+    outcome = read("openai-chat", b"".join(map(chat, frames)) + DONE)
+    assert outcome.body == [ToolCallChunk(id="c", name="f", arguments='{"a":1}')]
+    assert outcome.turn.tool_calls == (ToolCall("c", "f", '{"a":1}', {"a": 1}),)
 
 
 def test_arguments_as_an_object_are_written_down_compactly():

@@ -18,7 +18,7 @@ from .strategies import ANSWERS
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@examples(250)
+@examples(150)
 @given(data=st.data())
 def test_decoding_gives_back_what_was_encoded(dialect, data):
     chunks = data.draw(ANSWERS[dialect])

@@ -138,7 +138,7 @@ def is_thought(part):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("mutated", [damaged, disordered, retyped, strange])
-@examples(250)
+@examples(150)
 @given(data=st.data())
 def test_any_bytes_end_well_or_in_one_typed_error(dialect, mutated, data):
     wire = data.draw(mutated(dialect))
@@ -209,7 +209,7 @@ def documents(draw, dialect):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@examples(300)
+@examples(200)
 @given(data=st.data())
 def test_any_document_is_an_answer_or_a_typed_error(dialect, data):
     decoder = DIALECTS[dialect].decoder()

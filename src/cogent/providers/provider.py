@@ -42,6 +42,8 @@ class Provider:
         base_url: Where its API is; ``None`` if the caller must say.
         base_url_env: The environment variable that overrides it.
         read_base_url: Reads that variable's own spelling into a URL.
+        locate: Makes the URL of a base URL, the dialect's route and the model, where appending
+            the route is not all there is to it.
         credentials: Ways to prove who one is; the first one whose variable is set is taken.
         key_required: Whether a call without a key makes sense.
         headers: Headers that every request has.
@@ -55,6 +57,7 @@ class Provider:
     base_url: str | None = None
     base_url_env: str | None = None
     read_base_url: Callable[[str], str] = str
+    locate: Callable[[str, str, str], str] | None = None
     credentials: tuple[Credential, ...] = ()
     key_required: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -69,6 +72,7 @@ class Provider:
         stream: bool = True,
         api_key: Secret | None = None,
         base_url: str | None = None,
+        keyless: bool = False,
     ) -> Endpoint:
         """Work out where a call goes; the environment is read here and not before.
 
@@ -77,6 +81,7 @@ class Provider:
             stream: Whether the answer is to be streamed.
             api_key: Beats the environment.
             base_url: Beats the environment.
+            keyless: No key is sent: something else proves who one is.
 
         Raises:
             ConfigurationError: No address or no key; the message names the variable to set.
@@ -92,11 +97,15 @@ class Provider:
         for header, variable in self.env_headers.items():
             if _environment(variable):
                 headers[header] = _environment(variable)
-        credential, secret = self._credential(api_key)
-        if secret is not None:
-            headers[credential.header] = credential.scheme + secret.reveal()
+        secret = None
+        if not keyless:
+            credential, secret = self._credential(api_key)
+            if secret is not None:
+                headers[credential.header] = credential.scheme + secret.reveal()
         base = base_url or self._base_url()
-        return Endpoint(_joined(base, self.dialect.route(model, stream)), headers, secret)
+        route = self.dialect.route(model, stream)
+        url = self.locate(base, route, model) if self.locate else _joined(base, route)
+        return Endpoint(url, headers, secret)
 
     def has_key(self) -> bool:
         """Tell whether the environment holds a key for this vendor."""
@@ -113,7 +122,9 @@ class Provider:
 
     def _credential(self, api_key: Secret | None) -> tuple[Credential, Secret | None]:
         """Find the key, and how it is sent."""
-        first = self.credentials[0] if self.credentials else Credential("")
+        # A key that is given is a key; tokens, which have a scheme, come from the environment.
+        keys = [credential for credential in self.credentials if not credential.scheme]
+        first = (*keys, *self.credentials, Credential(""))[0]
         if api_key is not None:
             return first, api_key
         for credential in self.credentials:

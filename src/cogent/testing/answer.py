@@ -6,12 +6,12 @@ import re
 import time
 from copy import copy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import orjson
 
 from ..chunks import ReasoningChunk, RefusalChunk, TextChunk, ToolCallChunk, TurnChunk, Usage
-from ..errors import APIError, BadRequest
+from ..errors import APIError
 from ..messages import TextPart, ToolResultPart
 from ..wire import http_error
 from .reply import Reply
@@ -47,15 +47,6 @@ class Answer:
     pieces: Sequence[bytes]
     comment: bytes = b""
     manner: Reply = field(default_factory=lambda: Reply(framing="length"))
-
-
-@runtime_checkable
-class _DocumentEncoder(Protocol):
-    """An encoder that can also write an answer as one JSON document."""
-
-    def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
-        """Write it."""
-        ...
 
 
 def document_answer(status: int, document: object) -> Answer:
@@ -101,12 +92,9 @@ def reply_answer(reply: Reply, request: Request, dialect: Dialect, number: int) 
             encoder.media_type,
             _stream(reply, request, dialect, encoder),
         )
-    elif isinstance(encoder, _DocumentEncoder):
+    else:
         document = encoder.encode_document(_chunks(reply, request, dialect))
         status, media_type, pieces = reply.status, "application/json", [document]
-    else:
-        refusal = 'the emulator streams only: ask for a stream (often "stream": true)'
-        return error_answer(dialect, BadRequest(refusal, status=400, type="invalid_request_error"))
     headers["content-type"] = reply.media_type or media_type
     return Answer(
         status=status,

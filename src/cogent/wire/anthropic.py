@@ -17,10 +17,11 @@ from ..chunks import (
 )
 from ..errors import ProtocolError
 from .anthropic_encoder import AnthropicEncoder, error_body
-from .anthropic_request import decode_request, encode_request
+from .anthropic_reading import decode_request
+from .anthropic_request import encode_request
 from .blocks import Block, parse_arguments
 from .dialect import Dialect
-from .fields import Object, dump, integer, obj, objects, optional, text
+from .fields import Object, dump, integer, items, obj, objects, optional, text
 from .sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ FINISH_REASONS: dict[str, FinishReason] = {
     "refusal": "refusal",
     "compaction": "stop",
 }
+
+
+_CALL_ECHO = ("caller", "toolset_name")
 
 
 class AnthropicDecoder(SSEDecoder):
@@ -118,7 +122,7 @@ class AnthropicDecoder(SSEDecoder):
             block.signature = optional(start, "signature")
             (self._text if kind == "text" else self._reasoning)(text(start, kind), chunks, block)
             for citation in objects(start.get("citations")):
-                self._citation(citation, chunks)
+                self._citation(block, citation, chunks)
         elif kind == "redacted_thinking":
             block = self._place(index, Block("reasoning"))
             block.redacted = text(start, "data")
@@ -126,6 +130,7 @@ class AnthropicDecoder(SSEDecoder):
         elif kind == "tool_use":
             block = self._by_index[index] = self._new_call()
             block.id, block.name, block.data = text(start, "id"), text(start, "name"), start
+            block.echo = {name: start[name] for name in _CALL_ECHO if start.get(name)}
             self._arguments(block, "", chunks)
         elif kind:
             block = self._place(index, Block("opaque"))
@@ -150,8 +155,8 @@ class AnthropicDecoder(SSEDecoder):
                 elif piece:
                     block.write_arguments(piece, self._max_arguments)
             case "citations_delta":
-                self._of_kind("text", index)
-                self._citation(obj(delta.get("citation")), chunks)
+                cited = self._of_kind("text", index)
+                self._citation(cited, obj(delta.get("citation")), chunks)
             case "compaction_delta" if block is not None and block.kind == "opaque":
                 block.data.update((k, v) for k, v in delta.items() if k != "type")
             case _:
@@ -180,7 +185,8 @@ class AnthropicDecoder(SSEDecoder):
             self._server_tool(block, "call", chunks)
 
     @staticmethod
-    def _citation(citation: Object, chunks: list[Chunk]) -> None:
+    def _citation(block: Block, citation: Object, chunks: list[Chunk]) -> None:
+        block.echo["citations"] = [*items(block.echo.get("citations")), citation]
         chunks.append(
             SourceChunk(
                 url=optional(citation, "url"),

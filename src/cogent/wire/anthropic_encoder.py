@@ -15,10 +15,12 @@ from ..chunks import (
     Usage,
 )
 from ..framing import encode_event
-from .encoder import Encoder
+from .encoder import Encoder, joined
 from .fields import Object, dump
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..errors import APIError
 
 __all__ = ("AnthropicEncoder", "error_body")
@@ -67,6 +69,29 @@ class AnthropicEncoder(Encoder):
     def encode_error(self, error: APIError) -> bytes:
         """Write an ``error`` event."""
         return encode_event(error_body(error), event="error")
+
+    def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
+        """Write the whole answer as one document."""
+        said = joined(chunks)
+        content: list[Object] = []
+        if said.reasoning or said.signature:
+            thinking: Object = {"type": "thinking", "thinking": said.reasoning}
+            content.append({**thinking, "signature": said.signature or ""})
+        if said.text:
+            citations = [dict(source.raw) for source in said.sources]
+            text: Object = {"type": "text", "text": said.text}
+            content.append({**text, "citations": citations} if citations else text)
+        for call in said.calls:
+            block: Object = {"type": "tool_use", "id": call.id, "name": call.name}
+            content.append({**block, "input": dict(call.arguments or {})})
+        message: Object = {
+            **self._message(),
+            "content": content,
+            "stop_reason": said.raw_finish_reason,
+        }
+        if said.tokens is not None:
+            message["usage"] = _usage_object(said.tokens)
+        return dump(message)
 
     def keep_alive(self) -> bytes:
         """Write a ``ping``."""
@@ -117,7 +142,10 @@ class AnthropicEncoder(Encoder):
         if self._begun:
             return b""
         self._begun = True
-        message: Object = {
+        return _event({"type": "message_start", "message": self._message()})
+
+    def _message(self) -> Object:
+        return {
             "id": self.response_id,
             "type": "message",
             "role": "assistant",
@@ -126,7 +154,6 @@ class AnthropicEncoder(Encoder):
             "stop_reason": None,
             "stop_sequence": None,
         }
-        return _event({"type": "message_start", "message": message})
 
     def _turn(self, chunk: TurnChunk) -> bytes:
         metadata = chunk.metadata or {}

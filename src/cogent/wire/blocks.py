@@ -45,14 +45,18 @@ class Block:
         id_generated: The id was made here.
         signature: For reasoning, what must go back with it.
         redacted: For reasoning, opaque data in place of text.
+        custom: For a call, its input is plain text and not JSON.
         data: For an opaque block, the provider's own object.
+        echo: What the provider wants back with the block.
         held: A high surrogate that waits for its other half.
         ended: It was told that nothing more comes.
     """
 
     __slots__ = (
         "_written",
+        "custom",
         "data",
+        "echo",
         "ended",
         "held",
         "id",
@@ -72,9 +76,11 @@ class Block:
         self.id = ""
         self.name = ""
         self.id_generated = False
+        self.custom = False
         self.signature: str | None = None
         self.redacted: str | None = None
         self.data: dict[str, object] = {}
+        self.echo: dict[str, object] = {}
         self.held = ""
         self.ended = False
         self.size = 0
@@ -124,7 +130,8 @@ def tool_calls(blocks: Iterable[Block]) -> tuple[ToolCall, ...]:
             id=block.id,
             name=block.name,
             arguments_json=block.text,
-            arguments=parse_arguments(block.text),
+            arguments={"input": block.text} if block.custom else parse_arguments(block.text),
+            custom=block.custom,
             id_generated=block.id_generated,
         )
         for block in blocks
@@ -142,15 +149,16 @@ def _part(block: Block, dialect: str) -> Part | None:
     if block.kind == "opaque":
         return OpaquePart(dialect, block.data)
     if block.kind == "call":
-        return ToolCallPart(block.id, block.name, block.text) if block.name else None
+        part = ToolCallPart(block.id, block.name, block.text, block.echo)
+        return part if block.name else None
     text = block.text
     if block.kind == "reasoning":
-        if text or block.signature or block.redacted:
-            return ReasoningPart(text, block.signature, block.redacted)
+        if text or block.signature or block.redacted or block.echo:
+            return ReasoningPart(text, block.signature, block.redacted, block.echo)
         return None
-    if not text:
+    if not text and not block.echo:
         return None
-    return TextPart(text) if block.kind == "text" else RefusalPart(text)
+    return TextPart(text, block.echo) if block.kind == "text" else RefusalPart(text)
 
 
 def rejoined(block: Block, text: str) -> str:

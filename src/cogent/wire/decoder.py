@@ -149,7 +149,7 @@ class Decoder(BlockWriter):
                     for frame in self.framer.close(clean=clean):
                         self._last_frame(frame, chunks)
             if not self.ended:
-                self._finish(chunks, marker=False)
+                self._finish(chunks, marker=self._is_marked())
         except ProviderError as error:
             self.error = error
             if not chunks:
@@ -224,6 +224,10 @@ class Decoder(BlockWriter):
     def _is_marker(self, frame: bytes) -> bool:
         """Tell whether a frame marks the end of the answer."""
         raise NotImplementedError
+
+    def _is_marked(self) -> bool:
+        """Tell, at the end of the body, whether a protocol without a marker had said the end."""
+        return False
 
     def _error_frame(self, frame: bytes) -> None:
         """Raise the error that a frame is, if it is one."""

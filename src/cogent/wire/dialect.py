@@ -30,6 +30,7 @@ class Request:
     tools: Sequence[ToolSpec] = ()
     settings: Settings = field(default_factory=Settings)
     stream: bool = True
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,24 @@ class Quirks:
     Attributes:
         max_tokens_field: The body's field for the most tokens to generate.
         stream_usage: The body must ask for usage in the stream, and may.
+        user_field: The body's field for the end user.
+        top_k: Whether the body may have ``top_k``.
         default_max_tokens: Sent where the dialect demands a figure and the caller gave none.
+        seed_field: The body's field for the seed; ``None`` if there is none.
+        required_choice: The word that demands a tool call.
+        reasoning_echo: The field of an assistant message in which its reasoning goes back.
+        call_id_characters: Most characters of a call's id, which are then letters and digits.
     """
 
     max_tokens_field: str = "max_completion_tokens"
     stream_usage: bool = True
+    user_field: str = "user"
+    top_k: bool = False
     default_max_tokens: int = 8192
+    seed_field: str | None = "seed"
+    required_choice: str = "required"
+    reasoning_echo: str | None = None
+    call_id_characters: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

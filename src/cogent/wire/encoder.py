@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from ..chunks import (
+    Chunk,
+    ReasoningChunk,
+    RefusalChunk,
+    SourceChunk,
+    TextChunk,
+    ToolCall,
+    TurnChunk,
+    Usage,
+)
 
-    from ..chunks import Chunk
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from ..errors import APIError
 
-__all__ = ("Encoder",)
+__all__ = ("Encoder", "Joined", "joined")
 
 
 class Encoder:
@@ -46,6 +57,45 @@ class Encoder:
         """Write what the provider sends in silence; ``b""`` if that is nothing."""
         return b""
 
+    def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
+        """Write the whole answer as one document, for a request that did not ask for a stream.
+
+        Args:
+            chunks: The answer, its `TurnChunk` included.
+        """
+        raise NotImplementedError
+
     def encode_all(self, chunks: Iterable[Chunk]) -> bytes:
         """Write a whole stream."""
         return b"".join(map(self.encode, chunks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """An answer whose pieces were put together."""
+
+    text: str
+    reasoning: str
+    signature: str | None
+    refusal: str
+    sources: tuple[SourceChunk, ...]
+    calls: tuple[ToolCall, ...]
+    raw_finish_reason: str | None
+    tokens: Usage | None
+
+
+def joined(chunks: Sequence[Chunk]) -> Joined:
+    """Put the pieces of an answer together."""
+    turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
+    thoughts = [chunk for chunk in chunks if isinstance(chunk, ReasoningChunk)]
+    metadata = turn.metadata or {}
+    return Joined(
+        text="".join(chunk.content for chunk in chunks if isinstance(chunk, TextChunk)),
+        reasoning="".join(chunk.text for chunk in thoughts),
+        signature=next((c.signature for c in thoughts if c.signature), None),
+        refusal="".join(chunk.text for chunk in chunks if isinstance(chunk, RefusalChunk)),
+        sources=tuple(chunk for chunk in chunks if isinstance(chunk, SourceChunk)),
+        calls=tuple(turn.tool_calls),
+        raw_finish_reason=metadata.get("raw_finish_reason"),
+        tokens=metadata.get("tokens"),
+    )

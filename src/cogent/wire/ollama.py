@@ -22,12 +22,12 @@ from ..framing import NDJSONFramer, encode_record
 from .blocks import parse_arguments
 from .decoder import Decoder, Framer
 from .dialect import Dialect
-from .encoder import Encoder
+from .encoder import Encoder, joined
 from .fields import Object, dump, integer, items, obj, objects, optional, text
 from .ollama_request import decode_request, encode_request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ..errors import APIError
 
@@ -148,18 +148,36 @@ class OllamaEncoder(Encoder):
         """Write an error line."""
         return encode_record(error_body(error))
 
+    def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
+        """Write the whole answer as one document: the one line that a stream would end with."""
+        said = joined(chunks)
+        message: Object = {"role": "assistant", "content": said.text}
+        if said.reasoning:
+            message["thinking"] = said.reasoning
+        if said.calls:
+            message["tool_calls"] = [
+                {"id": c.id, "function": {"name": c.name, "arguments": dict(c.arguments or {})}}
+                for c in said.calls
+            ]
+        turn = next(chunk for chunk in chunks if isinstance(chunk, TurnChunk))
+        return self._line(message, done=True, **_end(turn))
+
     def _turn(self, chunk: TurnChunk) -> bytes:
-        metadata = chunk.metadata or {}
-        end: Object = {"done_reason": metadata.get("raw_finish_reason")}
-        tokens = metadata.get("tokens")
-        if tokens is not None:
-            counts = {"prompt_eval_count": tokens.input_tokens, "eval_count": tokens.output_tokens}
-            end.update((key, value) for key, value in counts.items() if value is not None)
-        return self._line({"role": "assistant", "content": ""}, done=True, **end)
+        return self._line({"role": "assistant", "content": ""}, done=True, **_end(chunk))
 
     def _line(self, message: Object, *, done: bool = False, **more: object) -> bytes:
         head: Object = {"model": self.model, "created_at": _TIME, "message": message, "done": done}
         return encode_record(dump({**head, **more}))
+
+
+def _end(chunk: TurnChunk) -> Object:
+    metadata = chunk.metadata or {}
+    end: Object = {"done_reason": metadata.get("raw_finish_reason")}
+    tokens = metadata.get("tokens")
+    if tokens is not None:
+        counts = {"prompt_eval_count": tokens.input_tokens, "eval_count": tokens.output_tokens}
+        end.update((key, value) for key, value in counts.items() if value is not None)
+    return end
 
 
 _TIME = "2026-01-01T00:00:00.000000000Z"

@@ -5,10 +5,12 @@ https://github.com/ollama/ollama/blob/main/docs/api.md#generate-a-chat-completio
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import ConfigurationError
 from ..messages import (
+    AudioPart,
+    FilePart,
     ImagePart,
     Message,
     Part,
@@ -18,10 +20,11 @@ from ..messages import (
     ToolResultPart,
     ToolSpec,
 )
-from ..settings import Settings
+from ..settings import JSONSchema, Settings
 from .blocks import parse_arguments
 from .dialect import Quirks, Request
 from .fields import Object, dump, integer, items, number, obj, objects, text
+from .refusal import refuse, refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,6 +40,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
             honour neither.
     """
     settings = request.settings
+    refuse(request, "Ollama", *_UNKNOWN)
     if settings.tool_choice not in (None, "auto", "none"):
         raise ConfigurationError(
             f"{request.model}: Ollama has no tool_choice={settings.tool_choice!r}; "
@@ -49,6 +53,9 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         ("num_predict", settings.max_tokens),
         ("temperature", settings.temperature),
         ("top_p", settings.top_p),
+        ("top_k", settings.top_k),
+        ("presence_penalty", settings.presence_penalty),
+        ("frequency_penalty", settings.frequency_penalty),
         ("stop", list(settings.stop) if settings.stop else None),
         ("seed", settings.seed),
     ):
@@ -61,6 +68,15 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     }
     if request.tools and settings.tool_choice != "none":
         body["tools"] = [_encode_tool(tool) for tool in request.tools]
+    wanted = settings.response_format
+    if wanted is not None:
+        body["format"] = "json" if wanted == "json" else dict(wanted.schema)
+    if settings.reasoning_effort is not None:
+        # Most models only think or do not; the levels are those of few.
+        effort = settings.reasoning_effort
+        body["think"] = False if effort == "none" else effort
+    if settings.logprobs is not None:
+        body.update({"logprobs": True, "top_logprobs": settings.logprobs})
     extra = dict(settings.extra_body)
     options.update(obj(extra.pop("options", None)))
     if options:
@@ -80,6 +96,9 @@ def _encode_message(message: Message) -> Iterable[Object]:
             for part in message.parts
             if isinstance(part, ToolResultPart)
         ]
+    for part in message.parts:
+        if isinstance(part, AudioPart | FilePart):
+            raise refused(part, "Ollama")
     wire: Object = {"role": message.role, "content": message.text}
     images = [_encode_image(part) for part in message.parts if isinstance(part, ImagePart)]
     if images:
@@ -115,8 +134,15 @@ def _encode_tool(tool: ToolSpec) -> Object:
     return {"type": "function", "function": {**function, "parameters": dict(tool.parameters)}}
 
 
-_READ = frozenset({"model", "messages", "stream", "tools", "options"})
-_OPTIONS = frozenset({"num_predict", "temperature", "top_p", "stop", "seed"})
+_UNKNOWN = ("thinking_budget", "user", "metadata", "service_tier")
+_READ = frozenset(
+    {"model", "messages", "stream", "tools", "options", "format", "think"}
+    | {"logprobs", "top_logprobs"}
+)
+_OPTIONS = frozenset(
+    {"num_predict", "temperature", "top_p", "top_k", "stop", "seed"}
+    | {"presence_penalty", "frequency_penalty"}
+)
 
 
 def decode_request(body: Mapping[str, object]) -> Request:
@@ -136,11 +162,29 @@ def decode_request(body: Mapping[str, object]) -> Request:
             max_tokens=predict if predict is not None and predict > 0 else None,
             temperature=number(options, "temperature"),
             top_p=number(options, "top_p"),
+            top_k=integer(options, "top_k"),
+            presence_penalty=number(options, "presence_penalty"),
+            frequency_penalty=number(options, "frequency_penalty"),
+            response_format=_decode_format(body.get("format")),
+            reasoning_effort=_decode_think(body.get("think")),
+            logprobs=(integer(body, "top_logprobs") or 0) if body.get("logprobs") else None,
             stop=tuple(texts) or None,
             seed=integer(options, "seed"),
             extra_body={**extra, "options": others} if others else extra,
         ),
     )
+
+
+def _decode_format(wire: object) -> Literal["json"] | JSONSchema | None:
+    if isinstance(wire, dict):
+        return JSONSchema(wire)
+    return "json" if wire == "json" else None
+
+
+def _decode_think(wire: object) -> str | None:
+    if isinstance(wire, bool):
+        return "medium" if wire else "none"
+    return wire if isinstance(wire, str) else None
 
 
 def _decode_messages(wire: list[Object]) -> Iterable[Message]:

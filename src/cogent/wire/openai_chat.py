@@ -11,27 +11,21 @@ from ..chunks import (
     Chunk,
     FinishReason,
     MediaChunk,
-    ReasoningChunk,
-    RefusalChunk,
     SourceChunk,
-    TextChunk,
-    ToolCallChunk,
-    TurnChunk,
     Usage,
 )
 from ..errors import ProtocolError
-from ..framing import encode_comment, encode_event
 from .call_fragments import CallFragments
 from .dialect import Dialect
-from .encoder import Encoder
-from .fields import Object, dump, integer, obj, objects, optional, text
-from .openai_chat_request import decode_request, encode_request
+from .fields import Object, dump, integer, items, obj, objects, optional, text
+from .openai_chat_encoder import OpenAIChatEncoder, error_body
+from .openai_chat_reading import decode_request
+from .openai_chat_request import encode_request
 from .sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..errors import APIError
 
 __all__ = ("OPENAI_CHAT", "OpenAIChatDecoder", "OpenAIChatEncoder")
 
@@ -99,6 +93,14 @@ class OpenAIChatDecoder(SSEDecoder):
         reasoning = next((text(delta, name) for name in _REASONING_FIELDS if text(delta, name)), "")
         if reasoning:
             self._reasoning(reasoning, chunks)
+        details = objects(delta.get("reasoning_details"))
+        if details:
+            # What a router wants back, in pieces; their text mostly comes beside them.
+            block = self._block("reasoning", chunks)
+            items(block.echo.setdefault("reasoning_details", [])).extend(details)
+            if not reasoning:
+                said = (text(piece, "text") or text(piece, "summary") for piece in details)
+                self._reasoning("".join(said), chunks, block)
         content = delta.get("content")
         if isinstance(content, str):
             if content:
@@ -130,6 +132,8 @@ class OpenAIChatDecoder(SSEDecoder):
             self._calls = CallFragments(self._new_call)
         name = text(function, "name")
         block = self._calls.block_for(fragment, name)
+        if fragment.get("extra_content"):
+            block.echo["extra_content"] = fragment["extra_content"]
         arguments = function.get("arguments")
         if isinstance(arguments, dict | list):
             arguments = dump(arguments).decode()
@@ -176,97 +180,6 @@ def _source(annotation: Object) -> SourceChunk:
     citation = obj(annotation.get("url_citation"))
     return SourceChunk(
         url=optional(citation, "url"), title=optional(citation, "title"), raw=annotation
-    )
-
-
-class OpenAIChatEncoder(Encoder):
-    """Writes ``chat.completion.chunk`` events, usage in its own event, and ``[DONE]``."""
-
-    _begun = False
-    _named: frozenset[int] = frozenset()
-
-    def encode(self, chunk: Chunk) -> bytes:
-        """Write one chunk."""
-        match chunk:
-            case TextChunk():
-                return self._delta({"content": chunk.content})
-            case ReasoningChunk(text=str(thought)) if thought:
-                return self._delta({"reasoning_content": thought})
-            case RefusalChunk():
-                return self._delta({"refusal": chunk.text})
-            case ToolCallChunk():
-                return self._delta({"tool_calls": [self._call(chunk)]})
-            case SourceChunk():
-                return self._delta({"annotations": [dict(chunk.raw)]})
-            case MediaChunk():
-                return self._delta({"audio": {"data": chunk.data}})
-            case TurnChunk():
-                return self._turn(chunk)
-            case _:
-                return b""
-
-    def encode_error(self, error: APIError) -> bytes:
-        """Write an error event."""
-        return encode_event(error_body(error))
-
-    def keep_alive(self) -> bytes:
-        """Write a comment, as the compatible servers do; OpenAI itself sends nothing."""
-        return encode_comment("keep-alive")
-
-    def _call(self, chunk: ToolCallChunk) -> Object:
-        function: Object = {"arguments": chunk.arguments}
-        if chunk.index in self._named:
-            return {"index": chunk.index, "function": function}
-        self._named = self._named | {chunk.index}
-        function = {"name": chunk.name, **function}
-        return {"index": chunk.index, "id": chunk.id, "type": "function", "function": function}
-
-    def _turn(self, chunk: TurnChunk) -> bytes:
-        metadata = chunk.metadata or {}
-        raw = metadata.get("raw_finish_reason")
-        told = metadata.get("details", {})
-        details = {key: told[key] for key in _DETAILS if key in told}
-        ends = [self._delta({}, raw, **details)] if raw or details else []
-        tokens = metadata.get("tokens")
-        if tokens is not None:
-            ends.append(self._event([], usage=_usage_object(tokens)))
-        return b"".join(ends) + encode_event(b"[DONE]")
-
-    def _delta(self, delta: Object, finish_reason: str | None = None, **more: object) -> bytes:
-        if not self._begun:
-            self._begun = True
-            delta = {"role": "assistant", **delta}
-        return self._event([{"index": 0, "delta": delta, "finish_reason": finish_reason}], **more)
-
-    def _event(self, choices: list[Object], **more: object) -> bytes:
-        head = {"id": self.response_id, "object": "chat.completion.chunk", "created": self.created}
-        return encode_event(dump({**head, "model": self.model, "choices": choices, **more}))
-
-
-def _usage_object(tokens: Usage) -> Object:
-    return {
-        "prompt_tokens": tokens.input_tokens,
-        "completion_tokens": tokens.output_tokens,
-        "total_tokens": tokens.total_tokens,
-        "prompt_tokens_details": {
-            "cached_tokens": tokens.cached_input_tokens,
-            "cache_write_tokens": tokens.cache_write_tokens,
-        },
-        "completion_tokens_details": {"reasoning_tokens": tokens.reasoning_tokens},
-    }
-
-
-def error_body(error: APIError) -> bytes:
-    """Write the body of an HTTP error."""
-    return dump(
-        {
-            "error": {
-                "message": error.message,
-                "type": error.type or "server_error",
-                "param": error.param,
-                "code": error.code,
-            }
-        }
     )
 
 

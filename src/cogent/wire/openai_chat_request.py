@@ -1,4 +1,4 @@
-"""Requests of OpenAI Chat Completions, both ways.
+"""Requests of OpenAI Chat Completions, written.
 
 https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -6,29 +6,36 @@ https://platform.openai.com/docs/api-reference/chat/create
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import ProtocolError
 from ..framing import loads
 from ..messages import (
+    AudioPart,
+    CachePoint,
+    FilePart,
     ImagePart,
     Message,
     Part,
+    ReasoningPart,
     RefusalPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
     ToolSpec,
 )
-from ..settings import Settings
 from .blocks import parse_arguments
-from .dialect import Quirks, Request
-from .fields import Object, dump, integer, items, number, obj, objects, text
+from .fields import Object, dump, objects, text
+from .refusal import refuse, refused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-__all__ = ("decode_request", "encode_request")
+    from ..settings import JSONSchema
+    from .dialect import Quirks, Request
+
+__all__ = ("encode_request",)
 
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
@@ -36,7 +43,11 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     settings = request.settings
     body: dict[str, object] = {
         "model": request.model,
-        "messages": [wire for message in request.messages for wire in _encode_message(message)],
+        "messages": [
+            wire
+            for message in request.messages
+            for wire in _encode_message(message, request, quirks)
+        ],
     }
     if request.stream:
         body["stream"] = True
@@ -45,61 +56,141 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     if request.tools:
         body["tools"] = [_encode_tool(tool) for tool in request.tools]
         if settings.tool_choice is not None:
-            body["tool_choice"] = _encode_tool_choice(settings.tool_choice)
+            body["tool_choice"] = _encode_tool_choice(settings.tool_choice, quirks)
         if settings.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = settings.parallel_tool_calls
-    for name, value in (
-        (quirks.max_tokens_field, settings.max_tokens),
-        ("temperature", settings.temperature),
-        ("top_p", settings.top_p),
-        ("stop", list(settings.stop) if settings.stop else None),
-        ("seed", settings.seed),
-    ):
-        if value is not None:
-            body[name] = value
+    body.update(_encode_settings(request, quirks))
     return {**body, **settings.extra_body}
 
 
-def _encode_message(message: Message) -> Iterable[Object]:
+def _encode_settings(request: Request, quirks: Quirks) -> Object:
+    settings = request.settings
+    refuse(request, "chat completions", "thinking_budget")
+    if quirks.seed_field is None:
+        refuse(request, "this provider", "seed")
+    if not quirks.top_k:
+        refuse(request, "chat completions", "top_k")
+    fields = {
+        quirks.max_tokens_field: settings.max_tokens,
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "top_k": settings.top_k,
+        "presence_penalty": settings.presence_penalty,
+        "frequency_penalty": settings.frequency_penalty,
+        "stop": list(settings.stop) if settings.stop else None,
+        quirks.seed_field or "seed": settings.seed,
+        "response_format": _encode_format(settings.response_format),
+        "reasoning_effort": settings.reasoning_effort,
+        "logprobs": None if settings.logprobs is None else True,
+        "top_logprobs": settings.logprobs or None,
+        quirks.user_field: settings.user,
+        "metadata": None if settings.metadata is None else dict(settings.metadata),
+        "service_tier": settings.service_tier,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _encode_format(wanted: Literal["json"] | JSONSchema | None) -> Object | None:
+    if wanted is None:
+        return None
+    if wanted == "json":
+        return {"type": "json_object"}
+    schema = {"name": wanted.name, "schema": dict(wanted.schema), "strict": wanted.strict}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _encode_message(message: Message, request: Request, quirks: Quirks) -> Iterable[Object]:
     if message.role == "tool":
         return [
-            {"role": "tool", "tool_call_id": part.call_id, "content": part.result}
+            {
+                "role": "tool",
+                "tool_call_id": _call_id(part.call_id, quirks),
+                "content": part.result,
+            }
             for part in message.parts
             if isinstance(part, ToolResultPart)
         ]
     if message.role == "assistant":
-        return [_encode_assistant(message)]
-    if all(isinstance(part, TextPart) for part in message.parts):
+        own = message.came_from("openai-chat", request.provider)
+        return [_encode_assistant(message, quirks, own=own)]
+    parts = [part for part in message.parts if not isinstance(part, CachePoint)]
+    if all(isinstance(part, TextPart) for part in parts):
         return [{"role": message.role, "content": message.text}]
-    content = [_encode_part(part) for part in message.parts]
-    return [{"role": message.role, "content": [part for part in content if part]}]
+    return [{"role": message.role, "content": [_encode_part(part) for part in parts]}]
 
 
 def _encode_part(part: Part) -> Object:
-    if isinstance(part, ImagePart):
-        url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data}"
-        return {"type": "image_url", "image_url": {"url": url}}
-    return {"type": "text", "text": part.text} if isinstance(part, TextPart) else {}
+    match part:
+        case TextPart():
+            return {"type": "text", "text": part.text}
+        case ImagePart():
+            url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data}"
+            return {"type": "image_url", "image_url": {"url": url}}
+        case AudioPart():
+            kind = part.media_type.rpartition("/")[2].removeprefix("x-")
+            sound = {"data": part.data, "format": {"mpeg": "mp3"}.get(kind, kind)}
+            return {"type": "input_audio", "input_audio": sound}
+        case FilePart(data=str(data)):
+            kind = part.media_type or "application/pdf"
+            file = {"filename": part.filename or "file", "file_data": f"data:{kind};base64,{data}"}
+            return {"type": "file", "file": file}
+        case FilePart():
+            raise refused(part, "chat completions", "read the file first and give its data")
+        case _:
+            raise refused(part, "a user message of chat completions")
 
 
-def _encode_assistant(message: Message) -> Object:
+def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
     wire: Object = {"role": "assistant", "content": message.text or None}
     refusal = "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
     if refusal:
         wire["refusal"] = refusal
     calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
     if calls:
-        wire["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": _argument_text(call)},
-            }
-            for call in calls
-        ]
+        wire["tool_calls"] = [_encode_call(call, quirks, own=own) for call in calls]
     elif not message.text and not refusal:
         wire["content"] = ""
+    if own and quirks.reasoning_echo is not None:
+        wire.update(_reasoning_echo(message, quirks.reasoning_echo, calls=bool(calls)))
     return wire
+
+
+def _encode_call(call: ToolCallPart, quirks: Quirks, *, own: bool) -> Object:
+    return {
+        "id": _call_id(call.id, quirks),
+        "type": "function",
+        "function": {"name": call.name, "arguments": _argument_text(call)},
+        **(call.echo if own else {}),
+    }
+
+
+def _call_id(call_id: str, quirks: Quirks) -> str:
+    """Give an id that the server takes; the same one for a call and its result."""
+    size = quirks.call_id_characters
+    if size is None or (len(call_id) == size and call_id.isascii() and call_id.isalnum()):
+        return call_id
+    return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:size]
+
+
+def _reasoning_echo(message: Message, name: str, *, calls: bool) -> Object:
+    """Give the reasoning back in the field that the server reads; some insist on it with calls."""
+    thoughts = [part for part in message.parts if isinstance(part, ReasoningPart)]
+    pieces = [piece for part in thoughts for piece in objects(part.echo.get(name))]
+    if pieces:
+        return {name: _joined(pieces)}
+    thought = "".join(part.text for part in thoughts)
+    return {name: thought} if calls and name != "reasoning_details" else {}
+
+
+def _joined(pieces: list[Object]) -> list[Object]:
+    """Join pieces of one type and index: texts grow, all else is replaced."""
+    whole: dict[tuple[object, object], Object] = {}
+    for piece in pieces:
+        known = whole.setdefault((piece.get("type"), piece.get("index")), {})
+        for key, value in piece.items():
+            grows = key in ("text", "summary") and isinstance(value, str)
+            known[key] = text(known, key) + str(value) if grows else value
+    return list(whole.values())
 
 
 def _argument_text(call: ToolCallPart) -> str:
@@ -118,125 +209,9 @@ def _encode_tool(tool: ToolSpec) -> Object:
     return {"type": "function", "function": function}
 
 
-def _encode_tool_choice(choice: str) -> object:
-    if choice in ("auto", "none", "required"):
+def _encode_tool_choice(choice: str, quirks: Quirks) -> object:
+    if choice in ("auto", "none"):
         return choice
+    if choice == "required":
+        return quirks.required_choice
     return {"type": "function", "function": {"name": choice}}
-
-
-_READ = frozenset(
-    {
-        "model",
-        "messages",
-        "stream",
-        "stream_options",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "max_tokens",
-        "max_completion_tokens",
-        "temperature",
-        "top_p",
-        "stop",
-        "seed",
-    }
-)
-
-
-def decode_request(body: Mapping[str, object]) -> Request:
-    """Read a body; fields without a neutral word go to ``settings.extra_body``."""
-    stop = body.get("stop")
-    texts = [stop] if isinstance(stop, str) else [s for s in items(stop) if isinstance(s, str)]
-    parallel = body.get("parallel_tool_calls")
-    return Request(
-        model=text(body, "model"),
-        messages=tuple(_decode_messages(objects(body.get("messages")))),
-        tools=tuple(_decode_tool(tool) for tool in objects(body.get("tools"))),
-        stream=body.get("stream") is True,
-        settings=Settings(
-            max_tokens=integer(body, "max_completion_tokens") or integer(body, "max_tokens"),
-            temperature=number(body, "temperature"),
-            top_p=number(body, "top_p"),
-            stop=tuple(texts) or None,
-            seed=integer(body, "seed"),
-            tool_choice=_decode_tool_choice(body.get("tool_choice")),
-            parallel_tool_calls=parallel if isinstance(parallel, bool) else None,
-            extra_body={key: value for key, value in body.items() if key not in _READ},
-        ),
-    )
-
-
-def _decode_messages(wire: list[Object]) -> Iterable[Message]:
-    names: dict[str, str] = {}  # tool names by call id: results do not repeat them
-    results: list[Part] = []
-    for message in wire:
-        role = text(message, "role")
-        if role == "tool":
-            call_id = text(message, "tool_call_id")
-            result = "".join(_texts(message.get("content")))
-            results.append(ToolResultPart(call_id, names.get(call_id, ""), result))
-            continue
-        if results:
-            yield Message("tool", tuple(results))
-            results = []
-        if role == "assistant":
-            decoded = _decode_assistant(message)
-            names.update((p.id, p.name) for p in decoded.parts if isinstance(p, ToolCallPart))
-            yield decoded
-        elif role in ("system", "developer"):
-            yield Message("system", (TextPart("".join(_texts(message.get("content")))),))
-        else:
-            yield Message("user", tuple(_decode_content(message.get("content"))))
-    if results:
-        yield Message("tool", tuple(results))
-
-
-def _texts(content: object) -> list[str]:
-    if isinstance(content, str):
-        return [content]
-    return [text(part, "text") for part in objects(content)]
-
-
-def _decode_content(content: object) -> Iterable[Part]:
-    if isinstance(content, str):
-        yield TextPart(content)
-    for part in objects(content):
-        if part.get("type") == "image_url":
-            image = part.get("image_url")
-            yield _decode_image(image if isinstance(image, str) else text(obj(image), "url"))
-        elif "text" in part:
-            yield TextPart(text(part, "text"))
-
-
-def _decode_image(url: str) -> ImagePart:
-    head, comma, data = url.partition(";base64,")
-    if comma and head.startswith("data:"):
-        return ImagePart(data=data, media_type=head[5:])
-    return ImagePart(url=url)
-
-
-def _decode_assistant(message: Object) -> Message:
-    parts: list[Part] = [TextPart(t) for t in _texts(message.get("content")) if t]
-    if text(message, "refusal"):
-        parts.append(RefusalPart(text(message, "refusal")))
-    for call in objects(message.get("tool_calls")):
-        function = obj(call.get("function"))
-        parts.append(
-            ToolCallPart(text(call, "id"), text(function, "name"), text(function, "arguments"))
-        )
-    return Message("assistant", tuple(parts), "openai-chat")
-
-
-def _decode_tool(tool: Object) -> ToolSpec:
-    function = obj(tool.get("function"))
-    return ToolSpec(
-        name=text(function, "name"),
-        description=text(function, "description"),
-        parameters=obj(function.get("parameters")),
-    )
-
-
-def _decode_tool_choice(choice: object) -> str | None:
-    if isinstance(choice, str):
-        return choice
-    return text(obj(obj(choice).get("function")), "name") or None

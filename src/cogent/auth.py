@@ -1,0 +1,56 @@
+"""Proving who one is by more than a key: tokens that expire, signatures over each request."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from .providers import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from .exchange import Call
+
+__all__ = ("Auth", "BearerToken")
+
+EXPIRY_MARGIN = 300.0
+"""Seconds before its expiry from which on a token is not used: calls take a while to begin."""
+
+
+class Auth(Protocol):
+    """Gives the headers that prove who one is; asked for each request that is sent."""
+
+    async def __call__(self, call: Call, *, rejected: bool) -> Mapping[str, str]:
+        """Give the headers.
+
+        Args:
+            call: The request, for those that sign it.
+            rejected: The server has just answered 401 to what this gave before; it is asked once.
+        """
+        ...
+
+
+class BearerToken:
+    """A token that expires, fetched when there is none and again before it does.
+
+    Args:
+        fetch: Gives a token and the moment of its expiry in seconds since the epoch, as
+            ``azure.identity.aio``'s ``get_token`` does. Its errors are raised as they are.
+    """
+
+    def __init__(self, fetch: Callable[[], Awaitable[tuple[str, float]]]) -> None:
+        self._fetch = fetch
+        self._token: Secret | None = None
+        self._expires = 0.0
+        self._lock = anyio.Lock()
+
+    async def __call__(self, call: Call, *, rejected: bool) -> Mapping[str, str]:
+        """Give the ``authorization`` header."""
+        async with self._lock:
+            if rejected or self._token is None or time.time() > self._expires - EXPIRY_MARGIN:
+                token, self._expires, *_ = await self._fetch()
+                self._token = Secret(token, source="the token")
+            return {"authorization": f"Bearer {self._token.reveal()}"}

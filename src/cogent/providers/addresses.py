@@ -1,0 +1,77 @@
+"""Addresses as some vendors' own environment variables and users spell them."""
+
+from __future__ import annotations
+
+import os
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
+
+from ..errors import ConfigurationError
+
+__all__ = ("azure_url", "groq_base_url", "is_exposed", "ollama_host", "ollama_v1")
+
+
+def is_exposed(url: str) -> bool:
+    """Tell whether what is sent to a URL can be read on the way: plain http beyond this machine."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme != "http" or host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return True
+
+
+def ollama_host(value: str) -> str:
+    """Read ``OLLAMA_HOST``, which may lack scheme, port or both.
+
+    A bare host has port 11434; with a scheme, the scheme's own port. An address to bind to is
+    not one to call: 0.0.0.0 means this machine.
+    """
+    value = value.strip().rstrip("/")
+    bare = "://" not in value
+    parts = urlsplit(f"http://{value}" if bare else value)
+    host = parts.hostname or "127.0.0.1"
+    host = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 - read, not bound
+    host = f"[{host}]" if ":" in host else host
+    port = parts.port or (11434 if bare else None)
+    return f"{parts.scheme}://{host}{f':{port}' if port else ''}{parts.path}"
+
+
+def ollama_v1(value: str) -> str:
+    """Read ``OLLAMA_HOST`` as the address of Ollama's OpenAI-compatible API."""
+    return f"{ollama_host(value)}/v1"
+
+
+def groq_base_url(value: str) -> str:
+    """Read ``GROQ_BASE_URL``, which may lack ``/openai/v1``."""
+    return value if urlsplit(value).path.strip("/") else value.rstrip("/") + "/openai/v1"
+
+
+def azure_url(base: str, route: str, model: str) -> str:
+    """Work out the URL of an Azure OpenAI call.
+
+    With an ``api-version`` (in ``base``, or in ``OPENAI_API_VERSION``) it is the classic address:
+    chat under the deployment, Responses beside it. Without one it is the v1 address.
+
+    Args:
+        base: The endpoint of the resource, as ``https://NAME.openai.azure.com``, or any address
+            that was copied from a working call.
+        route: The dialect's route.
+        model: The name of the deployment.
+    """
+    parts = urlsplit(base)
+    if not parts.netloc:
+        raise ConfigurationError(f"the Azure endpoint must be a URL, not {base!r}")
+    origin = f"{parts.scheme}://{parts.netloc}"
+    path = parts.path.rstrip("/").removesuffix(route)
+    if path not in ("", "/openai") and not path.startswith("/openai/deployments/"):
+        # The v1 address, or a gateway's own.
+        return f"{origin}{path}{route}{f'?{parts.query}' if parts.query else ''}"
+    version = os.environ.get("OPENAI_API_VERSION", "").strip()
+    query = parts.query or (f"api-version={quote(version)}" if version else "")
+    if "api-version" not in query:
+        return f"{origin}/openai/v1{route}"
+    under = f"/deployments/{quote(model, safe='')}" if route == "/chat/completions" else ""
+    return f"{origin}/openai{under}{route}?{query}"

@@ -1,0 +1,195 @@
+"""Requests of Anthropic Messages, read: for servers, and to go on in another dialect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypedDict
+
+from ..messages import (
+    CachePoint,
+    FilePart,
+    ImagePart,
+    Message,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    ToolSpec,
+)
+from ..settings import JSONSchema, Settings
+from .dialect import Request
+from .fields import Object, dump, integer, items, number, obj, objects, optional, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ("decode_request",)
+
+_NAME = "anthropic"
+_READ = frozenset(
+    {
+        "model",
+        "max_tokens",
+        "messages",
+        "system",
+        "stream",
+        "tools",
+        "tool_choice",
+        "temperature",
+        "top_p",
+        "top_k",
+        "stop_sequences",
+        "service_tier",
+    }
+)
+
+
+def decode_request(body: Mapping[str, object]) -> Request:
+    """Read a body; fields without a neutral word go to ``settings.extra_body``."""
+    messages: list[Message] = []
+    instructions = _texts(body.get("system"))
+    if instructions:
+        messages.append(Message("system", (TextPart(instructions),)))
+    names: dict[str, str] = {}
+    for wire in objects(body.get("messages")):
+        messages.extend(_decode_message(wire, names))
+    choice = obj(body.get("tool_choice"))
+    kind = text(choice, "type")
+    named = {"auto": "auto", "none": "none", "any": "required"}.get(kind)
+    stop = tuple(s for s in items(body.get("stop_sequences")) if isinstance(s, str))
+    extra = {key: value for key, value in body.items() if key not in _READ}
+    return Request(
+        model=text(body, "model"),
+        messages=tuple(messages),
+        tools=tuple(_decode_tool(tool) for tool in objects(body.get("tools"))),
+        stream=body.get("stream") is True,
+        settings=Settings(
+            max_tokens=integer(body, "max_tokens") or None,
+            temperature=number(body, "temperature"),
+            top_p=number(body, "top_p"),
+            top_k=integer(body, "top_k"),
+            stop=stop or None,
+            thinking_budget=_decode_thinking(extra),
+            user=_decode_user(extra),
+            service_tier=optional(body, "service_tier"),
+            **_decode_output(extra),
+            tool_choice=named or optional(choice, "name"),
+            parallel_tool_calls=False if choice.get("disable_parallel_tool_use") is True else None,
+            extra_body=extra,
+        ),
+    )
+
+
+class _Output(TypedDict, total=False):
+    response_format: JSONSchema
+    reasoning_effort: str
+
+
+def _decode_output(extra: Object) -> _Output:
+    """Take what there are neutral words for out of ``output_config``."""
+    config = dict(obj(extra.get("output_config")))
+    found: _Output = {}
+    wanted = obj(config.get("format"))
+    if wanted.get("type") == "json_schema":
+        found["response_format"] = JSONSchema(obj(wanted.get("schema")))
+        del config["format"]
+    if isinstance(config.get("effort"), str):
+        found["reasoning_effort"] = text(config, "effort")
+        del config["effort"]
+    if found and not config:
+        del extra["output_config"]
+    elif found:
+        extra["output_config"] = config
+    return found
+
+
+def _decode_thinking(extra: Object) -> int | None:
+    thinking = obj(extra.get("thinking"))
+    disabled = thinking == {"type": "disabled"}
+    budget = 0 if disabled else integer(thinking, "budget_tokens")
+    if budget is not None and (disabled or thinking.keys() == {"type", "budget_tokens"}):
+        del extra["thinking"]
+        return budget
+    return None
+
+
+def _decode_user(extra: Object) -> str | None:
+    metadata = obj(extra.get("metadata"))
+    user = optional(metadata, "user_id")
+    if user is not None and len(metadata) == 1:
+        del extra["metadata"]
+        return user
+    return None
+
+
+def _texts(content: object) -> str:
+    if isinstance(content, str):
+        return content
+    return "".join(text(block, "text") for block in objects(content))
+
+
+def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
+    content = wire.get("content")
+    parts: list[Part] = []
+    for block in objects(content):
+        parts.append(_decode_part(block, names))
+        if "cache_control" in block:
+            parts.append(CachePoint(optional(obj(block["cache_control"]), "ttl")))
+    if isinstance(content, str):
+        parts.append(TextPart(content))
+    if text(wire, "role") == "assistant":
+        yield Message("assistant", tuple(parts), _NAME)
+        return
+    results = tuple(part for part in parts if isinstance(part, ToolResultPart))
+    rest = tuple(part for part in parts if not isinstance(part, ToolResultPart))
+    if results:
+        yield Message("tool", results)
+    if rest or not results:
+        yield Message("user", rest)
+
+
+def _decode_part(block: Object, names: dict[str, str]) -> Part:
+    match text(block, "type"):
+        case "text":
+            return TextPart(text(block, "text"), _echo(block, "citations"))
+        case "image":
+            url, data, kind = _source(block)
+            return ImagePart(url, data, kind)
+        case "document":
+            url, data, kind = _source(block)
+            return FilePart(url, data, kind, optional(block, "title"))
+        case "thinking":
+            return ReasoningPart(text(block, "thinking"), optional(block, "signature"))
+        case "redacted_thinking":
+            return ReasoningPart(redacted=text(block, "data"))
+        case "tool_use":
+            names[text(block, "id")] = text(block, "name")
+            arguments = dump(obj(block.get("input"))).decode()
+            echo = _echo(block, "caller", "toolset_name")
+            return ToolCallPart(text(block, "id"), text(block, "name"), arguments, echo)
+        case "tool_result":
+            call_id = text(block, "tool_use_id")
+            result = _texts(block.get("content"))
+            return ToolResultPart(
+                call_id, names.get(call_id, ""), result, bool(block.get("is_error"))
+            )
+        case _:
+            return OpaquePart(_NAME, dict(block))
+
+
+def _echo(block: Object, *names: str) -> Object:
+    return {name: block[name] for name in names if block.get(name)}
+
+
+def _source(block: Object) -> tuple[str | None, str | None, str | None]:
+    source = obj(block.get("source"))
+    return optional(source, "url"), optional(source, "data"), optional(source, "media_type")
+
+
+def _decode_tool(tool: Object) -> ToolSpec:
+    return ToolSpec(
+        name=text(tool, "name"),
+        description=text(tool, "description"),
+        parameters=obj(tool.get("input_schema")),
+    )

@@ -1,0 +1,188 @@
+"""Requests of OpenAI Chat Completions, read: for servers, and to go on in another dialect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ..messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    Part,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    ToolSpec,
+)
+from ..settings import JSONSchema, Settings
+from .dialect import Request
+from .fields import Object, integer, items, number, obj, objects, optional, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ("decode_request",)
+
+_READ = frozenset(
+    {
+        "model",
+        "messages",
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "presence_penalty",
+        "frequency_penalty",
+        "stop",
+        "seed",
+        "response_format",
+        "reasoning_effort",
+        "logprobs",
+        "top_logprobs",
+        "user",
+        "metadata",
+        "service_tier",
+    }
+)
+
+
+def decode_request(body: Mapping[str, object]) -> Request:
+    """Read a body; fields without a neutral word go to ``settings.extra_body``."""
+    stop = body.get("stop")
+    texts = [stop] if isinstance(stop, str) else [s for s in items(stop) if isinstance(s, str)]
+    parallel = body.get("parallel_tool_calls")
+    return Request(
+        model=text(body, "model"),
+        messages=tuple(_decode_messages(objects(body.get("messages")))),
+        tools=tuple(_decode_tool(tool) for tool in objects(body.get("tools"))),
+        stream=body.get("stream") is True,
+        settings=Settings(
+            max_tokens=integer(body, "max_completion_tokens") or integer(body, "max_tokens"),
+            temperature=number(body, "temperature"),
+            top_p=number(body, "top_p"),
+            top_k=integer(body, "top_k"),
+            presence_penalty=number(body, "presence_penalty"),
+            frequency_penalty=number(body, "frequency_penalty"),
+            stop=tuple(texts) or None,
+            seed=integer(body, "seed"),
+            tool_choice=_decode_tool_choice(body.get("tool_choice")),
+            parallel_tool_calls=parallel if isinstance(parallel, bool) else None,
+            response_format=_decode_format(obj(body.get("response_format"))),
+            reasoning_effort=optional(body, "reasoning_effort"),
+            logprobs=(integer(body, "top_logprobs") or 0) if body.get("logprobs") else None,
+            user=optional(body, "user"),
+            metadata=_decode_metadata(body.get("metadata")),
+            service_tier=optional(body, "service_tier"),
+            extra_body={key: value for key, value in body.items() if key not in _READ},
+        ),
+    )
+
+
+def _decode_format(wire: Object) -> Literal["json"] | JSONSchema | None:
+    if wire.get("type") == "json_object":
+        return "json"
+    if wire.get("type") != "json_schema":
+        return None
+    inner = obj(wire.get("json_schema"))
+    strict = inner.get("strict") is True
+    return JSONSchema(obj(inner.get("schema")), text(inner, "name"), strict)
+
+
+def _decode_metadata(wire: object) -> dict[str, str] | None:
+    if not isinstance(wire, dict):
+        return None
+    return {str(key): value for key, value in wire.items() if isinstance(value, str)}
+
+
+def _decode_messages(wire: list[Object]) -> Iterable[Message]:
+    names: dict[str, str] = {}  # tool names by call id: results do not repeat them
+    results: list[Part] = []
+    for message in wire:
+        role = text(message, "role")
+        if role == "tool":
+            call_id = text(message, "tool_call_id")
+            result = "".join(_texts(message.get("content")))
+            results.append(ToolResultPart(call_id, names.get(call_id, ""), result))
+            continue
+        if results:
+            yield Message("tool", tuple(results))
+            results = []
+        if role == "assistant":
+            decoded = _decode_assistant(message)
+            names.update((p.id, p.name) for p in decoded.parts if isinstance(p, ToolCallPart))
+            yield decoded
+        elif role in ("system", "developer"):
+            yield Message("system", (TextPart("".join(_texts(message.get("content")))),))
+        else:
+            yield Message("user", tuple(_decode_content(message.get("content"))))
+    if results:
+        yield Message("tool", tuple(results))
+
+
+def _texts(content: object) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    return [text(part, "text") for part in objects(content)]
+
+
+def _decode_content(content: object) -> Iterable[Part]:
+    if isinstance(content, str):
+        yield TextPart(content)
+    for part in objects(content):
+        match text(part, "type"):
+            case "image_url":
+                image = part.get("image_url")
+                url = image if isinstance(image, str) else text(obj(image), "url")
+                data, kind = _inline(url)
+                yield ImagePart(url=None if data else url, data=data, media_type=kind)
+            case "input_audio":
+                sound = obj(part.get("input_audio"))
+                kind = {"mp3": "mpeg"}.get(text(sound, "format"), text(sound, "format"))
+                yield AudioPart(text(sound, "data"), f"audio/{kind}")
+            case "file":
+                file = obj(part.get("file"))
+                data, kind = _inline(text(file, "file_data"))
+                yield FilePart(data=data, media_type=kind, filename=optional(file, "filename"))
+            case _ if "text" in part:
+                yield TextPart(text(part, "text"))
+
+
+def _inline(url: str) -> tuple[str | None, str | None]:
+    """Take data and media type out of a ``data:`` URL."""
+    head, comma, data = url.partition(";base64,")
+    return (data, head[5:]) if comma and head.startswith("data:") else (None, None)
+
+
+def _decode_assistant(message: Object) -> Message:
+    parts: list[Part] = [TextPart(t) for t in _texts(message.get("content")) if t]
+    if text(message, "refusal"):
+        parts.append(RefusalPart(text(message, "refusal")))
+    for call in objects(message.get("tool_calls")):
+        function = obj(call.get("function"))
+        parts.append(
+            ToolCallPart(text(call, "id"), text(function, "name"), text(function, "arguments"))
+        )
+    return Message("assistant", tuple(parts), "openai-chat")
+
+
+def _decode_tool(tool: Object) -> ToolSpec:
+    function = obj(tool.get("function"))
+    return ToolSpec(
+        name=text(function, "name"),
+        description=text(function, "description"),
+        parameters=obj(function.get("parameters")),
+    )
+
+
+def _decode_tool_choice(choice: object) -> str | None:
+    if isinstance(choice, str):
+        return choice
+    return text(obj(obj(choice).get("function")), "name") or None

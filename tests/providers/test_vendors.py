@@ -1,0 +1,126 @@
+"""The entries of the vendors, and what depends on them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from cogent.messages import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart, user
+from cogent.providers.vendors import VENDORS
+from cogent.wire import Request
+
+from .table import table
+
+ROOT = Path(__file__).parents[2]
+BY_NAME = {vendor.name: vendor for vendor in VENDORS}
+
+
+def test_the_readme_lists_every_vendor():
+    """The README's table is the registry's."""
+    assert table() in (ROOT / "README.md").read_text()
+
+
+def test_no_code_asks_for_a_vendor_by_name():
+    """What differs between vendors is data: shared code compares no vendor's name."""
+    shared = set((ROOT / "src" / "cogent").rglob("*.py"))
+    shared -= {ROOT / "src/cogent/providers/vendors.py"}
+    shared -= set((ROOT / "src/cogent/cli").rglob("*.py"))
+    dialects = {vendor.dialect.name for vendor in VENDORS} | {"ollama", "anthropic", "gemini"}
+    names = set(BY_NAME) - dialects
+    for path in shared:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare | ast.Match):
+                words = {n.value for n in ast.walk(node) if isinstance(n, ast.Constant)}
+                assert not names & {w for w in words if isinstance(w, str)}, path
+
+
+def wire(vendor: str, *messages: Message, **settings):
+    """Give the body of a request to a vendor."""
+    from cogent import Settings
+
+    entry = BY_NAME[vendor]
+    request = Request(model="m", messages=messages, settings=Settings(**settings), provider=vendor)
+    return entry.dialect.encode_request(request, entry.quirks)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "field"),
+    [
+        ("openai", "max_completion_tokens"),
+        ("groq", "max_completion_tokens"),
+        ("cerebras", "max_completion_tokens"),
+        ("deepseek", "max_tokens"),
+        ("mistral", "max_tokens"),
+        ("openai-compatible", "max_tokens"),
+    ],
+)
+def test_most_tokens(vendor, field):
+    """The limit is in the field that the vendor reads."""
+    assert wire(vendor, user("hi"), max_tokens=7)[field] == 7
+
+
+def test_usage_is_asked_for_where_it_may_be():
+    """Mistral answers unknown keys with an error."""
+    assert wire("openai", user("hi"))["stream_options"] == {"include_usage": True}
+    assert "stream_options" not in wire("mistral", user("hi"))
+
+
+def test_seed_of_mistral():
+    """It has another name there."""
+    assert wire("mistral", user("hi"), seed=3)["random_seed"] == 3
+
+
+CALL = ToolCallPart("call_with-foreign.id", "f", "{}")
+RESULT = Message("tool", (ToolResultPart("call_with-foreign.id", "f", "done"),))
+
+
+def turn(*parts, provider: str) -> Message:
+    return Message("assistant", parts, "openai-chat", provider)
+
+
+def test_ids_of_mistral():
+    """Foreign ids become nine letters and digits, the same for call and result."""
+    body = wire("mistral", user("hi"), turn(CALL, provider="openai"), RESULT)
+    call_id = body["messages"][1]["tool_calls"][0]["id"]
+    assert len(call_id) == 9
+    assert call_id.isalnum()
+    assert body["messages"][2]["tool_call_id"] == call_id
+
+
+@pytest.mark.parametrize("vendor", ["deepseek", "moonshot"])
+def test_reasoning_goes_back_with_calls(vendor):
+    """To the vendor that it came from, also where it is empty; to no other."""
+    thought = turn(ReasoningPart("Hm."), CALL, provider=vendor)
+    assert wire(vendor, thought)["messages"][0]["reasoning_content"] == "Hm."
+    assert wire(vendor, turn(CALL, provider=vendor))["messages"][0]["reasoning_content"] == ""
+    assert "reasoning_content" not in wire("openai", thought)["messages"][0]
+    assert (
+        "reasoning_content" not in wire(vendor, turn(TextPart("x"), provider=vendor))["messages"][0]
+    )
+
+
+def test_reasoning_details_go_back_joined():
+    """The router gets its own pieces back as one, with the signature that came last."""
+    pieces = [
+        {"type": "reasoning.text", "index": 0, "text": "Check "},
+        {"type": "reasoning.text", "index": 0, "text": "units."},
+        {"type": "reasoning.text", "index": 0, "signature": "c2ln"},
+    ]
+    part = ReasoningPart("Check units.", echo={"reasoning_details": pieces})
+    message = wire("openrouter", turn(part, CALL, provider="openrouter"))["messages"][0]
+    assert message["reasoning_details"] == [
+        {"type": "reasoning.text", "index": 0, "text": "Check units.", "signature": "c2ln"}
+    ]
+
+
+def test_what_a_vendor_cannot_do_is_refused():
+    """Nothing is dropped in silence."""
+    from cogent import ConfigurationError
+
+    with pytest.raises(ConfigurationError, match="top_k"):
+        wire("openai", user("hi"), top_k=3)
+    assert wire("vllm", user("hi"), top_k=3)["top_k"] == 3
+    with pytest.raises(ConfigurationError, match="thinking_budget"):
+        wire("openai", user("hi"), thinking_budget=9)

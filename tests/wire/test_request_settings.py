@@ -1,0 +1,174 @@
+"""Every setting and part, in every dialect: said, and read back, or refused before it is sent."""
+
+from __future__ import annotations
+
+import pytest
+
+from cogent import ConfigurationError, JSONSchema, Settings
+from cogent.messages import (
+    AudioPart,
+    CachePoint,
+    FilePart,
+    ImagePart,
+    Message,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    user,
+)
+from cogent.wire import DIALECTS, Quirks, Request
+from cogent.wire.fields import dump
+
+SCHEMA = JSONSchema({"type": "object", "properties": {"a": {"type": "string"}}}, "answer", True)
+SAID = {
+    "max_tokens": 99,
+    "temperature": 0.5,
+    "top_p": 0.25,
+    "top_k": 4,
+    "presence_penalty": 0.5,
+    "frequency_penalty": 0.25,
+    "stop": ("END",),
+    "seed": 7,
+    "response_format": SCHEMA,
+    "reasoning_effort": "low",
+    "thinking_budget": 2048,
+    "logprobs": 3,
+    "user": "u-1",
+    "metadata": {"k": "v"},
+    "service_tier": "auto",
+}
+REFUSED = {
+    "openai-chat": {"thinking_budget"},
+    "anthropic": {"seed", "presence_penalty", "frequency_penalty", "logprobs", "metadata"},
+    "ollama": {"thinking_budget", "user", "metadata", "service_tier"},
+}
+SPOKEN = [name for name in DIALECTS if name in REFUSED]
+QUIRKS = Quirks(top_k=True)
+
+
+def encoded(dialect: str, *messages: Message, **settings):
+    request = Request(model="m", messages=messages or (user("hi"),), settings=Settings(**settings))
+    return DIALECTS[dialect].encode_request(request, QUIRKS)
+
+
+@pytest.mark.parametrize("dialect", SPOKEN)
+@pytest.mark.parametrize("name", SAID)
+def test_a_setting_is_said_or_refused(dialect, name):
+    """What is said is read back as it was; what cannot be said is an error that names it."""
+    if name in REFUSED[dialect]:
+        with pytest.raises(ConfigurationError, match=name):
+            encoded(dialect, **{name: SAID[name]})
+        return
+    settings = DIALECTS[dialect].decode_request(encoded(dialect, **{name: SAID[name]})).settings
+    assert dump(getattr(settings, name)) == dump(SAID[name])
+    assert settings.extra_body == {}
+
+
+def test_plain_json():
+    """Where there is no such mode, the error says what there is."""
+    assert encoded("openai-chat", response_format="json")["response_format"] == {
+        "type": "json_object"
+    }
+    assert encoded("ollama", response_format="json")["format"] == "json"
+    with pytest.raises(ConfigurationError, match="schema"):
+        encoded("anthropic", response_format="json")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "part"),
+    [
+        ("openai-chat", ImagePart(url="https://example.com/a.png")),
+        ("openai-chat", ImagePart(data="aGk=", media_type="image/png")),
+        ("openai-chat", AudioPart("aGk=", "audio/mpeg")),
+        ("openai-chat", AudioPart("aGk=", "audio/wav")),
+        ("openai-chat", FilePart(data="aGk=", media_type="application/pdf", filename="a.pdf")),
+        ("anthropic", ImagePart(url="https://example.com/a.png")),
+        ("anthropic", ImagePart(data="aGk=", media_type="image/png")),
+        ("anthropic", FilePart(data="aGk=", media_type="application/pdf", filename="a.pdf")),
+        ("anthropic", FilePart(url="https://example.com/a.pdf")),
+        ("anthropic", CachePoint("1h")),
+        ("anthropic", CachePoint()),
+        ("ollama", ImagePart(data="aGk=")),
+    ],
+)
+def test_a_part_is_said(dialect, part):
+    """It comes back as it was."""
+    message = Message("user", (TextPart("Look."), part))
+    assert DIALECTS[dialect].decode_request(encoded(dialect, message)).messages == (message,)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "part"),
+    [
+        ("openai-chat", FilePart(url="https://example.com/a.pdf")),
+        ("anthropic", AudioPart("aGk=")),
+        ("ollama", AudioPart("aGk=")),
+        ("ollama", FilePart(data="aGk=")),
+        ("ollama", ImagePart(url="https://example.com/a.png")),
+    ],
+)
+def test_a_part_is_refused(dialect, part):
+    """It is not dropped."""
+    with pytest.raises(ConfigurationError):
+        encoded(dialect, Message("user", (TextPart("Look."), part)))
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "ollama"])
+def test_a_cache_point_is_a_hint(dialect):
+    """Providers that cache by themselves need none."""
+    message = Message("user", (TextPart("Look."), CachePoint()))
+    assert encoded(dialect, message) == encoded(dialect, user("Look."))
+
+
+CITED = TextPart("So.", {"citations": [{"type": "char_location", "cited_text": "so"}]})
+CALLED = ToolCallPart("toolu_1", "f", "{}", {"caller": {"type": "direct"}})
+
+
+def test_what_must_come_back_goes_to_its_own_provider_only():
+    """Signatures and opaque fields go back unchanged, and to nobody else."""
+    thought = ReasoningPart("Hm.", "c2ln")
+    result = Message("tool", (ToolResultPart("toolu_1", "f", "out"),))
+    own = Message("assistant", (thought, CITED, CALLED), "anthropic", "anthropic")
+    body = DIALECTS["anthropic"].encode_request(
+        Request(model="m", messages=(user("hi"), own, result), provider="anthropic"), QUIRKS
+    )
+    assert body["messages"][1]["content"] == [
+        {"type": "thinking", "thinking": "Hm.", "signature": "c2ln"},
+        {"type": "text", "text": "So.", "citations": CITED.echo["citations"]},
+        {
+            "type": "tool_use",
+            "id": "toolu_1",
+            "name": "f",
+            "input": {},
+            "caller": {"type": "direct"},
+        },
+    ]
+    for request in (
+        Request(model="m", messages=(user("hi"), own, result), provider="another"),
+        Request(model="m", messages=(user("hi"), Message("assistant", own.parts), result)),
+    ):
+        body = DIALECTS["anthropic"].encode_request(request, QUIRKS)
+        assert body["messages"][1]["content"] == [
+            {"type": "text", "text": "So."},
+            {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}},
+        ]
+
+
+def test_extra_body_of_anthropic_is_read_back():
+    """What there is no neutral word for is kept, beside what there is one for."""
+    body = {
+        "model": "m",
+        "max_tokens": 5,
+        "messages": [],
+        "thinking": {"type": "adaptive"},
+        "metadata": {"user_id": "u", "other": 1},
+        "output_config": {"effort": "high", "new": 1},
+    }
+    settings = DIALECTS["anthropic"].decode_request(body).settings
+    assert settings.reasoning_effort == "high"
+    assert settings.extra_body == {
+        "thinking": {"type": "adaptive"},
+        "metadata": {"user_id": "u", "other": 1},
+        "output_config": {"new": 1},
+    }
