@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cogent.chunks import Chunk
 
 PROVIDER_OF = {"openai-chat": "openai", "anthropic": "anthropic", "ollama": "ollama"}
+PROVIDER_OF["openai-responses"] = "openai-responses"
 """The provider to ask for, by dialect."""
 
 FRAMINGS = {"chunked, cut": False, "until closed": True, "too short": False}
@@ -53,10 +54,10 @@ class Vector:
     def outcome(self, offset: int, *, clean: bool) -> str:
         """Say how the reading must end."""
         missing = self.body[offset : self.terminal_offset]
-        if not missing or (clean and not missing.strip(b"\r\n")):
-            return "whole"
-        if offset >= self.finish_offset:
-            return "whole, without its marker"
+        marked = not missing or (clean and not missing.strip(b"\r\n"))
+        # A record closes itself, so the last one needs no line end to be the marker.
+        if offset >= self.finish_offset or (marked and self.dialect == "ollama"):
+            return "whole" if marked else "whole, without its marker"
         return "truncated"
 
 

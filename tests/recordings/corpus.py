@@ -22,10 +22,15 @@ DIALECT_OF = {
 }
 """The dialect of each wire, whether the library speaks it or not."""
 
-SPOKEN = ("chat", "anthropic", "ollama")
+SPOKEN = ("chat", "responses", "anthropic", "ollama")
 """The wires that are read. The others are listed, never passed over in silence."""
 
-NATIVE = {"openai_chat": "openai", "anthropic": "anthropic", "ollama": "ollama"}
+NATIVE = {
+    "openai_chat": "openai",
+    "openai_responses": "openai-responses",
+    "anthropic": "anthropic",
+    "ollama": "ollama",
+}
 """The folders of the providers that the library was made for."""
 
 _HOP_BY_HOP = ("transfer-encoding", "content-encoding", "content-length", "connection")
@@ -85,7 +90,8 @@ class Recording:
     @property
     def provider(self) -> str:
         """The provider to ask for."""
-        return NATIVE.get(self.folder, "openai-compatible")
+        others = "openai-responses" if self.wire == "responses" else "openai-compatible"
+        return NATIVE.get(self.folder, others)
 
     @property
     def outcome(self) -> str:

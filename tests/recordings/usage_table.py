@@ -32,6 +32,8 @@ def tokens(wire: str, folder: str, raw: dict | None) -> Tokens | None:
         return None
     if wire == "anthropic":
         return _anthropic(raw)
+    if wire == "responses":
+        return _responses(raw)
     if wire == "ollama":
         counts = raw.get("prompt_eval_count"), raw.get("eval_count")
         return _with_total(raw, counts[0], None, None, counts[1], None)
@@ -62,6 +64,13 @@ def _chat(folder: str, raw: dict) -> Tokens:
     return _with_total(raw, given, cached, prompt.get("cache_write_tokens"), made, thought)
 
 
+def _responses(raw: dict) -> Tokens:
+    given, made = raw.get("input_tokens"), raw.get("output_tokens")
+    read, written = raw.get("input_tokens_details") or {}, raw.get("output_tokens_details") or {}
+    cached, stored = read.get("cached_tokens"), read.get("cache_write_tokens")
+    return _with_total(raw, given, cached, stored, made, written.get("reasoning_tokens"))
+
+
 def _anthropic(raw: dict) -> Tokens:
     passes = [turn for turn in raw.get("iterations") or [] if turn.get("type") == "compaction"]
     cached, stored = raw.get("cache_read_input_tokens"), raw.get("cache_creation_input_tokens")
@@ -90,7 +99,8 @@ _ANTHROPIC = {
     "refusal": "refusal",
 }
 _OLLAMA = {"stop": "stop load unload", "length": "length"}
-_TABLES = {"chat": _CHAT, "anthropic": _ANTHROPIC, "ollama": _OLLAMA}
+_RESPONSES = {"stop": "completed", "length": "incomplete", "error": "failed cancelled"}
+_TABLES = {"chat": _CHAT, "responses": _RESPONSES, "anthropic": _ANTHROPIC, "ollama": _OLLAMA}
 
 
 def finish_reason(wire: str, raw: str | None, *, calls: bool, refused: bool) -> str:

@@ -18,7 +18,7 @@ def call(index=0, id=None, name=None, arguments=None) -> dict:
 
 
 def event(type, **fields) -> bytes:
-    """Write an event of Anthropic's messages."""
+    """Write an event with a name, which its document repeats."""
     return b"event: %s\n" % type.encode() + sse({"type": type, **fields})
 
 
@@ -75,6 +75,20 @@ SAMPLES = {
         "garbage": b"event: ping\ndata: {garbage\n\n",
         "call": block_start(9, "tool_use", id="t", name="f")
         + block_delta(9, "input_json_delta", partial_json='{"a":1}'),
+    },
+    "openai-responses": {
+        "text": event("response.output_text.delta", output_index=0, content_index=0, delta="Hi"),
+        "end": event("response.completed", response={"status": "completed"}),
+        "reason": b"",  # the reason and the marker come together
+        "error": event("error", error={"message": "Broken."}),
+        "alive": event("keepalive"),
+        "garbage": b"event: x\ndata: {garbage\n\n",
+        "call": event(
+            "response.output_item.added",
+            output_index=9,
+            item={"type": "function_call", "call_id": "t", "name": "f"},
+        )
+        + event("response.function_call_arguments.delta", output_index=9, delta='{"a":1}'),
     },
     "ollama": {
         "text": line("Hi"),

@@ -110,6 +110,10 @@ def test_an_unfinished_frame_is_no_text(decoder, sample):
 
 def test_an_unfinished_frame_counts_only_at_a_clean_end(dialect, sample):
     data = sample["text"] + sample["end"].rstrip()
+    if dialect == "openai-responses":
+        # The whole answer hangs on this one event, and it was cut.
+        assert type(read(dialect, data).error) is StreamTruncated
+        return
     assert read(dialect, data).turn.finish_reason == "stop"
     broken = read(dialect, data, clean=False)
     if dialect == "ollama":
@@ -183,7 +187,7 @@ def test_raw_chunks_show_each_event_before_its_chunks(dialect, sample):
         rebuilt = b"".join(chunk.data + b"\n" for chunk in raw)
         assert rebuilt == data.replace(b"\n\n", b"\n")
     else:
-        name = {"anthropic": "content_block_delta"}.get(dialect, "")
+        name = sample["text"].split(b"\n")[0].partition(b"event: ")[2].decode()
         assert raw[0] == RawChunk(event=name, data=sample["text"].split(b"data: ")[1].rstrip())
     # What cannot be read is shown as well.
     decoder = DIALECTS[dialect].decoder(include_raw=True)
@@ -220,7 +224,11 @@ def test_facts_are_known_as_they_come(decoder, sample, dialect):
 
 def test_ids_are_made_at_need_by_the_given_maker_and_stay(dialect):
     made = iter(["id-a", "id-b"])
+    one = SAMPLES["openai-responses"]["call"]
     no_id = {
+        "openai-responses": one.replace(b'"t"', b"null").replace(b"9", b"1")
+        + one.replace(b'"t"', b'"own"').replace(b"9", b"2")
+        + one.replace(b'"t"', b'""').replace(b"9", b"3"),
         "openai-chat": chat(call(0, None, "f", "{}"))
         + chat(call(1, "own", "g", "{}"))
         + chat(call(2, "", "h", "{}")),

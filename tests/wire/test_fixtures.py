@@ -24,6 +24,7 @@ SHARED_CASES = {
 OWN_CASES = {
     "openai-chat": {"refusal", "no_marker"},
     "anthropic": {"refusal", "no_marker"},
+    "openai-responses": {"refusal"},
     # One record holds the reason and the marker, and a model that refuses says so in plain text.
     "ollama": set(),
 }
@@ -158,7 +159,7 @@ def is_evidence(dialect, block):
     lines = [line for line in block.split(b"\n") if not line.startswith((b":", b"event:"))]
     text = b"\n".join(re.sub(rb"^(data: ?)*", b"", line.strip()) for line in lines)
     if text == b"[DONE]":
-        return dialect == "openai-chat"
+        return dialect in ("openai-chat", "openai-responses")
     try:
         document = json.loads(text.decode("utf-8-sig"))
     except ValueError:
@@ -167,6 +168,8 @@ def is_evidence(dialect, block):
         return False
     if dialect == "ollama":
         return document.get("done") is True
+    if dialect == "openai-responses":
+        return document.get("type") in ("response.completed", "response.incomplete")
     if dialect == "anthropic":
         told_in = {"message_delta": "delta", "message_start": "message"}.get(document["type"])
         stop = (document.get(told_in) or {}).get("stop_reason") if told_in else None

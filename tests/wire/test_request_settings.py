@@ -41,6 +41,10 @@ SAID = {
 REFUSED = {
     "openai-chat": {"thinking_budget"},
     "anthropic": {"seed", "presence_penalty", "frequency_penalty", "logprobs", "metadata"},
+    "openai-responses": {
+        *("top_k", "presence_penalty", "frequency_penalty"),
+        *("stop", "seed", "thinking_budget"),
+    },
     "ollama": {"thinking_budget", "user", "metadata", "service_tier"},
 }
 SPOKEN = [name for name in DIALECTS if name in REFUSED]

@@ -1,4 +1,7 @@
-"""Encoder and decoder are each other's inverse: ``decode(encode(x)) == x``."""
+"""Encoder and decoder are each other's inverse: ``decode(encode(x)) == x``.
+
+Dialects whose answers take more to generate have this property in their own tests.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from .request_strategies import REQUESTS
 from .strategies import ANSWERS
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", ANSWERS)
 @examples(150)
 @given(data=st.data())
 def test_decoding_gives_back_what_was_encoded(dialect, data):
@@ -32,7 +35,7 @@ def test_decoding_gives_back_what_was_encoded(dialect, data):
     assert outcome.chunks == chunks
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", REQUESTS)
 @examples(150)
 @given(data=st.data())
 def test_reading_gives_back_the_request_that_was_written(dialect, data):

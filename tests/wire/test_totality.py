@@ -146,6 +146,30 @@ def test_any_bytes_end_well_or_in_one_typed_error(dialect, mutated, data):
 
 
 DOCUMENTS = {
+    "openai-responses": {
+        "id": "r",
+        "model": "m",
+        "status": "completed",
+        "error": None,
+        "output": [
+            {
+                "type": "reasoning",
+                "summary": [{"type": "summary_text", "text": "a"}],
+                "encrypted_content": "x",
+            },
+            {
+                "type": "message",
+                "id": "m",
+                "content": [
+                    {"type": "output_text", "text": "Hi", "annotations": [{"url": "u"}]},
+                    {"type": "refusal", "refusal": "n"},
+                ],
+            },
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "web_search_call", "id": "w"},
+        ],
+        "usage": {"input_tokens": 1, "input_tokens_details": {"cached_tokens": 1}},
+    },
     "openai-chat": {
         "id": "doc-1",
         "model": "m",

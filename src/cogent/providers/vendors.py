@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..wire import ANTHROPIC, OLLAMA, OPENAI_CHAT, Quirks
+from ..wire import ANTHROPIC, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Quirks
 from .addresses import azure_url, groq_base_url, ollama_host, ollama_v1
 from .credentials import Credential
 from .provider import Provider
@@ -26,6 +26,24 @@ VENDORS = (
     Provider(
         name="azure",
         dialect=OPENAI_CHAT,
+        base_url_env="AZURE_OPENAI_ENDPOINT",
+        locate=azure_url,
+        credentials=(
+            Credential("AZURE_OPENAI_AD_TOKEN"),
+            Credential("AZURE_OPENAI_API_KEY", "api-key", ""),
+        ),
+    ),
+    Provider(
+        name="openai-responses",
+        dialect=OPENAI_RESPONSES,
+        base_url="https://api.openai.com/v1",
+        base_url_env="OPENAI_BASE_URL",
+        credentials=(Credential("OPENAI_API_KEY"),),
+        env_headers=_OPENAI_HEADERS,
+    ),
+    Provider(
+        name="azure-responses",
+        dialect=OPENAI_RESPONSES,
         base_url_env="AZURE_OPENAI_ENDPOINT",
         locate=azure_url,
         credentials=(

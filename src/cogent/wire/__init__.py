@@ -18,12 +18,18 @@ from .encoder import Encoder
 from .failure import http_error
 from .ollama import OLLAMA, OllamaDecoder, OllamaEncoder
 from .openai_chat import OPENAI_CHAT, OpenAIChatDecoder, OpenAIChatEncoder
+from .openai_responses import (
+    OPENAI_RESPONSES,
+    OpenAIResponsesDecoder,
+    OpenAIResponsesEncoder,
+)
 
 __all__ = (
     "ANTHROPIC",
     "DIALECTS",
     "OLLAMA",
     "OPENAI_CHAT",
+    "OPENAI_RESPONSES",
     "AnthropicDecoder",
     "AnthropicEncoder",
     "Decoder",
@@ -33,10 +39,12 @@ __all__ = (
     "OllamaEncoder",
     "OpenAIChatDecoder",
     "OpenAIChatEncoder",
+    "OpenAIResponsesDecoder",
+    "OpenAIResponsesEncoder",
     "Quirks",
     "Request",
     "http_error",
 )
 
-DIALECTS = {dialect.name: dialect for dialect in (OPENAI_CHAT, ANTHROPIC, OLLAMA)}
+DIALECTS = {dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, OLLAMA)}
 """Every dialect by its name."""
