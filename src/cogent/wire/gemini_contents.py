@@ -1,0 +1,273 @@
+"""The conversation in Gemini's words, both ways: contents, and the parts that they are made of."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..errors import ProtocolError
+from ..framing import loads
+from ..messages import (
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+)
+from .blocks import parse_arguments
+from .fields import Object, dump, obj, objects, optional, text
+from .refusal import refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ..messages import Echo
+    from .dialect import Request
+
+__all__ = ("camel", "decode_contents", "encode_contents")
+
+_NAME = "gemini"
+_UNSIGNED = "skip_thought_signature_validator"
+"""Stands for the signature of a call that another model made."""
+
+_FETCHED = re.compile(
+    r"gs://|https://generativelanguage\.googleapis\.com/|https://(www\.)?youtube\.com/|https://youtu\.be/"
+)
+"""The URLs that the server reads by itself."""
+
+
+def encode_contents(request: Request) -> list[Object]:
+    """Write all messages but those of the system.
+
+    Raises:
+        ConfigurationError: A part cannot be sent.
+    """
+    # Models of this generation refuse calls without a signature.
+    signing = request.model.rpartition("/")[2].startswith("gemini-3")
+    contents: list[Object] = []
+    calls: dict[str, ToolCallPart] = {}  # by id, to answer them
+    answering = False
+    for message in request.messages:
+        if message.role == "tool":
+            parts = [_result(part, calls) for part in _results(message)]
+            if answering:  # all results of one step are one content
+                contents[-1] = {"role": "user", "parts": [*_parts_of(contents[-1]), *parts]}
+                continue
+        elif message.role == "assistant":
+            own = message.came_from(_NAME, request.provider)
+            parts = _assistant_parts(message, own=own, signing=signing and not own)
+            calls.update(_calls(message, own=own))
+        else:
+            given = message.parts if message.role == "user" else ()
+            parts = [wire for part in given if (wire := _user_part(part))]
+        if parts:  # a content without parts is refused
+            answering = message.role == "tool"
+            contents.append(
+                {"role": "model" if message.role == "assistant" else "user", "parts": parts}
+            )
+    return contents
+
+
+def _parts_of(content: Object) -> list[Object]:
+    return objects(content["parts"])
+
+
+def _results(message: Message) -> list[ToolResultPart]:
+    return [part for part in message.parts if isinstance(part, ToolResultPart)]
+
+
+def _calls(message: Message, *, own: bool) -> dict[str, ToolCallPart]:
+    """Give the calls by id; only an own one has an id that the server knows."""
+    calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
+    return {c.id: c if own else ToolCallPart(c.id, c.name, c.arguments_json) for c in calls}
+
+
+def _user_part(part: Part) -> Object:
+    match part:
+        case TextPart():
+            return {"text": part.text} if part.text else {}
+        case ImagePart():
+            return _media(part, part.data, part.media_type or "image/png", part.url)
+        case AudioPart():
+            return _media(part, part.data, part.media_type)
+        case FilePart():
+            return _media(part, part.data, part.media_type or "application/pdf", part.url)
+        case _:
+            return {}
+
+
+def _media(part: Part, data: str | None, kind: str, url: str | None = None) -> Object:
+    if url is None:
+        return {"inlineData": {"mimeType": kind, "data": data}}
+    if not _FETCHED.match(url):
+        raise refused(part, "Gemini", "it does not fetch URLs; read the data first, and send that")
+    given = part.media_type if isinstance(part, ImagePart | FilePart) else None
+    return {"fileData": {"fileUri": url, **({"mimeType": given} if given else {})}}
+
+
+def _assistant_parts(message: Message, *, own: bool, signing: bool) -> list[Object]:
+    parts: list[Object] = []
+    for part in message.parts:
+        wire = _assistant_part(part, own=own)
+        if signing and "functionCall" in wire:
+            wire["thoughtSignature"], signing = _UNSIGNED, False
+        if wire:
+            parts.append(wire)
+    return parts
+
+
+def _assistant_part(part: Part, *, own: bool) -> Object:
+    """Write one part; ``{}`` for what need not or may not go back."""
+    match part:
+        case TextPart():
+            signature = _signature(part.echo, own=own)
+            return {"text": part.text, **signature} if part.text or signature else {}
+        case RefusalPart():
+            return {"text": part.text} if part.text else {}
+        case ReasoningPart():
+            if not own or part.signature is None:
+                return {}
+            return {"text": part.text, "thought": True, "thoughtSignature": part.signature}
+        case ToolCallPart():
+            arguments = parse_arguments(part.arguments_json) or {}
+            call: Object = {"name": part.name, "args": arguments}
+            if own and "id" in part.echo:
+                call["id"] = part.echo["id"]
+            return {"functionCall": call, **_signature(part.echo, own=own)}
+        case OpaquePart():
+            return dict(part.data) if own and part.dialect == _NAME else {}
+        case _:
+            return _user_part(part)
+
+
+def _signature(echo: Echo, *, own: bool) -> Object:
+    kept = echo.get("thoughtSignature") if own else None
+    return {} if kept is None else {"thoughtSignature": kept}
+
+
+def _result(part: ToolResultPart, calls: Mapping[str, ToolCallPart]) -> Object:
+    call = calls.get(part.call_id)
+    response: Object = {"error" if part.is_error else "result": part.result}
+    if not part.is_error:
+        with suppress(ProtocolError):
+            given = loads(part.result.encode("utf-8", "replace"))
+            response = obj(given) or response
+    name = part.name or (call.name if call else "")
+    known = {"id": call.echo["id"]} if call and "id" in call.echo else {}
+    return {"functionResponse": {"name": name, "response": response, **known}}
+
+
+def camel(value: object) -> Object:
+    """Give an object with its known fields in camel case: the server reads both ways to write."""
+    return {_CAMEL.get(key, key): item for key, item in obj(value).items()}
+
+
+_KNOWN = """
+systemInstruction generationConfig toolConfig serviceTier functionDeclarations parametersJsonSchema
+functionCallingConfig allowedFunctionNames maxOutputTokens topP topK stopSequences presencePenalty
+frequencyPenalty thinkingConfig includeThoughts thinkingBudget thinkingLevel responseMimeType
+responseJsonSchema responseLogprobs inlineData fileData mimeType fileUri functionCall
+functionResponse thoughtSignature
+"""
+_CAMEL = {
+    re.sub("[A-Z]", lambda capital: f"_{capital.group().lower()}", name): name
+    for name in re.findall(r"\w+", _KNOWN)
+}
+
+
+def decode_contents(body: Object) -> Iterable[Message]:
+    """Read the system instruction and all contents."""
+    instruction = body.get("systemInstruction")
+    given = objects(camel(instruction).get("parts"))
+    said = instruction if isinstance(instruction, str) else "".join(text(p, "text") for p in given)
+    if said:
+        yield Message("system", (TextPart(said),))
+    names = _CallIds()
+    for content in objects(body.get("contents")):
+        wires = [camel(part) for part in objects(content.get("parts"))]
+        if text(content, "role") == "model":
+            spoken = (_decode_assistant(wire, names) for wire in wires)
+            yield Message("assistant", tuple(spoken), _NAME)
+            continue
+        parts = [_decode_user(wire, names) for wire in wires]
+        results = tuple(part for part in parts if isinstance(part, ToolResultPart))
+        rest = tuple(part for part in parts if not isinstance(part, ToolResultPart))
+        if results:
+            yield Message("tool", results)
+        if rest or not results:
+            yield Message("user", rest)
+
+
+@dataclass
+class _CallIds:
+    """The calls that wait for an answer: those without an id are known by name and order."""
+
+    made: int = 0
+    waiting: list[tuple[str, str]] = field(default_factory=list)  # id and name
+
+    def call(self, given: str | None, name: str) -> str:
+        """Note a call, and give its id or one that is made here."""
+        self.made += given is None
+        self.waiting.append((given or f"call_{self.made}", name))
+        return self.waiting[-1][0]
+
+    def answered(self, given: str | None, name: str) -> str:
+        """Give the id of the call that an answer is to."""
+        for call in self.waiting:
+            if call[0] == given or (given is None and call[1] == name):
+                self.waiting.remove(call)
+                return call[0]
+        return given or name
+
+
+def _decode_assistant(wire: Object, ids: _CallIds) -> Part:
+    call = camel(wire.get("functionCall"))
+    signature = optional(wire, "thoughtSignature")
+    echo: dict[str, object] = {} if signature is None else {"thoughtSignature": signature}
+    if call:
+        name, given = text(call, "name"), optional(call, "id")
+        own: dict[str, object] = {} if given is None else {"id": given}
+        arguments = dump(obj(call.get("args"))).decode()
+        return ToolCallPart(ids.call(given, name), name, arguments, {**own, **echo})
+    if wire.get("thought") is True:
+        return ReasoningPart(text(wire, "text"), signature)
+    if isinstance(wire.get("text"), str):
+        return TextPart(text(wire, "text"), echo)
+    return OpaquePart(_NAME, wire)
+
+
+def _decode_user(wire: Object, ids: _CallIds) -> Part:
+    answer = camel(wire.get("functionResponse"))
+    if answer:
+        name, response = text(answer, "name"), obj(answer.get("response"))
+        call_id = ids.answered(optional(answer, "id"), name)
+        value = next(iter(response.values()), None)
+        if len(response) == 1 and isinstance(value, str):
+            if "error" in response:
+                return ToolResultPart(call_id, name, value, is_error=True)
+            if "result" in response:
+                return ToolResultPart(call_id, name, value)
+        return ToolResultPart(call_id, name, dump(response).decode())
+    for key, inline in (("inlineData", True), ("fileData", False)):
+        media = camel(wire.get(key))
+        if media:
+            return _decode_media(media, inline=inline)
+    return TextPart(text(wire, "text"))
+
+
+def _decode_media(media: Object, *, inline: bool) -> Part:
+    kind = optional(media, "mimeType")
+    data, url = (text(media, "data"), None) if inline else (None, text(media, "fileUri"))
+    if data is not None and (kind or "").startswith("audio/"):
+        return AudioPart(data, kind or "")
+    if (kind or "").startswith("image/"):
+        return ImagePart(url=url, data=data, media_type=kind)
+    return FilePart(url=url, data=data, media_type=kind)

@@ -1,0 +1,66 @@
+"""Gemini's two framings: server-sent events, and one JSON array where ``alt=sse`` was lost."""
+
+from __future__ import annotations
+
+from ..framing import JSONArrayFramer, SSEFramer
+
+__all__ = ("GeminiFramer",)
+
+_BEFORE = b"\xef\xbb\xbf \t\r\n"
+"""Byte order mark and white space, which may stand before anything."""
+
+_ON_ONE_LINE = bytes.maketrans(b"\r\n", b"  ")
+"""In JSON a line end is white space, so the lines of an element may become one."""
+
+
+class GeminiFramer:
+    """Cuts a body into events; the first byte tells how. Elements of an array become events.
+
+    Args:
+        max_event_bytes: Largest event or element, in bytes.
+    """
+
+    def __init__(self, *, max_event_bytes: int) -> None:
+        self._max_event_bytes = max_event_bytes
+        self._before = b""  # what came before the byte that tells
+        self._array: JSONArrayFramer | None = None
+        # Errors also come as bare JSON, so unknown lines are kept.
+        self._sse = SSEFramer(max_event_bytes=max_event_bytes, keep_unknown=True)
+        self._chosen = False
+
+    @property
+    def terminated(self) -> bool:
+        """Nothing is known to be missing: an array has its bracket; events have no end marker."""
+        return self._array is None or self._array.terminated
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes, give complete events.
+
+        Raises:
+            EventTooLarge: An event is over the limit.
+            LineTooLarge: An element is.
+        """
+        if not self._chosen:
+            data = self._before + data
+            first = data.lstrip(_BEFORE)[:1]
+            self._chosen = bool(first) or len(data) > self._max_event_bytes
+            self._before = b"" if self._chosen else data
+            if not self._chosen:
+                return []
+            if first == b"[":
+                self._array = JSONArrayFramer(max_line_bytes=self._max_event_bytes)
+        if self._array is None:
+            return self._sse.feed(data)
+        return [b"data: " + e.translate(_ON_ONE_LINE) for e in self._array.feed(data)]
+
+    def close(self, *, clean: bool = True) -> list[bytes]:
+        """End the input; an element that was cut off is not handed out.
+
+        Raises:
+            EventTooLarge: As for `feed`.
+            LineTooLarge: As for `feed`.
+        """
+        if self._array is None:
+            return self._sse.close(clean=clean)
+        self._array.close(clean=clean)
+        return []

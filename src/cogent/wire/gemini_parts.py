@@ -1,0 +1,152 @@
+"""The parts that Gemini's answers are made of: what is said, calls, media, the provider's tools."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..chunks import MediaChunk, ReasoningChunk, ServerToolChunk
+from .blocks import Block
+from .fields import Object, dump, obj, objects, optional, text
+from .gemini_arguments import StreamedArguments
+from .sse_decoder import SSEDecoder
+
+if TYPE_CHECKING:
+    from ..chunks import Chunk
+
+__all__ = ("GeminiParts",)
+
+_BESIDE = frozenset({"partMetadata", "videoMetadata", "mediaResolution"})
+"""Objects that tell more about a part, and are none themselves."""
+
+_SERVER_TOOLS = {
+    "executableCode": "call",
+    "toolCall": "call",
+    "codeExecutionResult": "result",
+    "toolResponse": "result",
+}
+
+
+class GeminiParts(SSEDecoder):
+    """Reads parts. They are not numbered: a block ends where another kind or a signature comes."""
+
+    _streamed: tuple[Block, StreamedArguments] | None = None  # the call that comes in pieces
+
+    def _part(self, part: Object, chunks: list[Chunk]) -> None:
+        call = part.get("functionCall")
+        if isinstance(call, dict):
+            self._call(obj(call), optional(part, "thoughtSignature"), chunks)
+            return
+        self._end_streamed(chunks, whole=True)
+        others = (k for k, v in part.items() if isinstance(v, dict) and k not in _BESIDE)
+        kind = "text" if text(part, "text") else next(others, "text")
+        if kind == "text":
+            self._said(part, chunks)
+        elif kind == "inlineData":
+            self._media(part, chunks)
+        else:
+            # A part of tomorrow goes back too, but is not shown.
+            self._opaque(part, chunks)
+            if kind in _SERVER_TOOLS:
+                self._server_tool(kind, part, chunks)
+            else:
+                self.ignored += 1
+
+    def _said(self, part: Object, chunks: list[Chunk]) -> None:
+        said, signature = text(part, "text"), optional(part, "thoughtSignature")
+        thought = part.get("thought") is True
+        write = self._reasoning if thought else self._text
+        if signature is None:
+            write(said, chunks)
+            return
+        # What is signed goes back as a part of its own, even if it is empty.
+        self._leave(chunks)
+        block = Block("reasoning" if thought else "text")
+        self._blocks.append(block)
+        write(said, chunks, block)
+        self._settle(block, chunks)
+        if thought:
+            block.signature = signature
+            chunks.append(ReasoningChunk(signature=signature))
+        else:
+            block.echo["thoughtSignature"] = signature
+
+    def _media(self, part: Object, chunks: list[Chunk]) -> None:
+        self._leave(chunks)
+        media = obj(part.get("inlineData"))
+        kind = optional(media, "mimeType")
+        if "thoughtSignature" in part or (kind or "").startswith("image/"):
+            # The model goes on from its own images; sound comes in many pieces and stays out.
+            self._opaque(part, chunks)
+        if text(media, "data"):
+            chunks.append(MediaChunk(media_type=kind, data=text(media, "data")))
+
+    def _opaque(self, part: Object, chunks: list[Chunk]) -> None:
+        self._leave(chunks)
+        block = Block("opaque")
+        block.data = part
+        self._blocks.append(block)
+
+    @staticmethod
+    def _server_tool(kind: str, part: Object, chunks: list[Chunk]) -> None:
+        inner = obj(part[kind])
+        name = text(inner, "toolType") or "codeExecution"
+        chunks.append(
+            ServerToolChunk(
+                id=text(inner, "id"),
+                name=name,
+                phase="call" if _SERVER_TOOLS[kind] == "call" else "result",
+                payload=part,
+            )
+        )
+
+    # Calls.
+
+    def _call(self, call: Object, signature: str | None, chunks: list[Chunk]) -> None:
+        name = text(call, "name")
+        goes_on = call.get("willContinue") is True
+        pieces = objects(call.get("partialArgs"))
+        if name:
+            self._end_streamed(chunks, whole=True)
+            self._leave(chunks)
+            block = self._named(name, optional(call, "id"))
+            if goes_on or pieces:
+                self._streamed = block, StreamedArguments(self._max_arguments)
+                self._arguments(block, "", chunks)
+            else:
+                given = call.get("args")
+                whole = given if isinstance(given, str) else dump(obj(given)).decode()
+                self._arguments(block, whole, chunks)
+            self._sign(block, signature)
+        if self._streamed is None:
+            # Without a name: fillers, and the end of a call that had said so itself.
+            self.ignored += not name and "args" in call
+            return
+        block, arguments = self._streamed
+        self._sign(block, signature)
+        for piece in pieces:
+            known = arguments.add(piece)
+            self.progress += known
+            self.ignored += not known
+        if not goes_on:
+            self._end_streamed(chunks, whole=True)
+
+    def _named(self, name: str, call_id: str | None) -> Block:
+        block = self._new_call()
+        block.name = name
+        block.id, block.id_generated = call_id or self._new_id(), call_id is None
+        if call_id is not None:
+            block.echo["id"] = call_id
+        return block
+
+    @staticmethod
+    def _sign(block: Block, signature: str | None) -> None:
+        if signature is not None:
+            block.echo.setdefault("thoughtSignature", signature)
+
+    def _end_streamed(self, chunks: list[Chunk], *, whole: bool) -> None:
+        """Hand out the arguments that came in pieces; half of them are left open."""
+        if self._streamed is not None:
+            block, arguments = self._streamed
+            self._streamed = None
+            written = arguments.as_json()
+            self._arguments(block, written if whole else written[:-1], chunks)
