@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -28,6 +27,9 @@ _QUOTED_CHARACTERS = 200
 
 _STATUSES = (401, 402, 403, 404, 409, 413, 429, 529, 400)
 """Statuses that mean one class of error each; 413 is also a kind of 400, so 400 comes last."""
+
+_CREATED = 1_767_225_600
+"""When every answer says that it was made: the same request gets the same bytes, at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def reply_answer(reply: Reply, request: Request, dialect: Dialect, number: int) 
         # Ids are of one width, so that a body is of one length and faults fall alike.
         model=request.model or "emulated",
         response_id=f"emulated-{number:06}",
-        created=int(time.time()),
+        created=_CREATED,
     )
     headers = {"server": "cogent-emulator", "cache-control": "no-store"}
     own = {name.lower(): value for name, value in reply.headers.items()}
