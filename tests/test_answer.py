@@ -15,7 +15,7 @@ from cogent import (
     StreamTruncated,
 )
 from cogent.answer import AnswerReader
-from cogent.wire import ANTHROPIC, OLLAMA, OPENAI_CHAT
+from cogent.wire import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT
 
 from .support.cuts import cuttings, pieces
 from .support.script_server import DONE, PREAMBLE, STOP, said
@@ -158,3 +158,25 @@ def test_any_cutting(body):
     whole = outcome(body)
     for lengths in cuttings(body):
         assert outcome(body, lengths) == whole, lengths
+
+
+ARRAY = (
+    b'[{"candidates": [{"content": {"parts": [{"text": "Hi"}]}}]},\r\n'
+    b'{"candidates": [{"content": {"parts": [{"text": "!"}]}, "finishReason": "STOP"}]}]'
+)
+
+
+@pytest.mark.parametrize("before", [b"", BOM, b"\r\n "])
+def test_an_array_that_is_the_stream_is_not_kept_back(before):
+    reader = AnswerReader(GEMINI.decoder(), sse=True)
+    chunks = reader.feed(before + ARRAY[:-60])
+    assert [chunk.content for chunk in chunks] == ["Hi"]
+    chunks = [*reader.feed(ARRAY[-60:]), *reader.close(clean=True)]
+    assert [chunk.content for chunk in chunks] == ["!", ""]
+
+
+def test_an_array_that_was_cut_is_truncated():
+    reader = AnswerReader(GEMINI.decoder(), sse=True)
+    reader.feed(ARRAY[:-60])
+    with pytest.raises(StreamTruncated):
+        reader.close(clean=True)

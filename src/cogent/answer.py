@@ -34,7 +34,7 @@ class AnswerReader:
 
     Args:
         decoder: Reads the stream.
-        sse: The stream is of server-sent events, so that one that begins with a bracket is none.
+        sse: The stream is of server-sent events.
     """
 
     def __init__(self, decoder: Decoder, *, sse: bool) -> None:
@@ -59,7 +59,7 @@ class AnswerReader:
         first = self._head[:1]
         if first == b"<":
             return []
-        if self._sse and first in (b"{", b"["):
+        if first and first in self.decoder.document_begins:
             self._document += data if self._document else data[data.index(first) :]
             if len(self._document) > MAX_EVENT_BYTES:
                 raise BadResponse(f"one document of more than {MAX_EVENT_BYTES} bytes")
@@ -92,7 +92,7 @@ class AnswerReader:
             if not self._head:
                 raise StreamTruncated("the answer is empty") from None
             cut = any(name.startswith(self._head) for name in _FIELDS)
-            if self._sse and not cut and not self._head.startswith(_FIELDS):
+            if self._sse and not cut and not self._head.startswith((*_FIELDS, b"[")):
                 shown = quoted(self._head[:200].decode("utf-8", "replace"))
                 raise BadResponse(f"the answer is no event stream: {shown}") from None
             raise

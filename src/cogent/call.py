@@ -246,7 +246,8 @@ class ModelCall:
         except (DeadlineReached, ProviderError):
             pass  # the status alone says enough; the text is for the reader
         error = http_error(head.status, bytes(body[:ERROR_BODY_BYTES]), head.headers)
-        error.retry_after = retry_after(head.headers, time.time())
+        wait = retry_after(head.headers, time.time())
+        error.retry_after = error.retry_after if wait is None else wait
         wish = head.headers.get("x-should-retry")
         if wish in ("true", "false"):
             error.retryable = wish == "true"

@@ -22,13 +22,14 @@ DIALECT_OF = {
 }
 """The dialect of each wire, whether the library speaks it or not."""
 
-SPOKEN = ("chat", "responses", "anthropic", "ollama")
+SPOKEN = ("chat", "responses", "anthropic", "gemini", "ollama")
 """The wires that are read. The others are listed, never passed over in silence."""
 
 NATIVE = {
     "openai_chat": "openai",
     "openai_responses": "openai-responses",
     "anthropic": "anthropic",
+    "gemini": "gemini",
     "ollama": "ollama",
 }
 """The folders of the providers that the library was made for."""
@@ -90,8 +91,8 @@ class Recording:
     @property
     def provider(self) -> str:
         """The provider to ask for."""
-        others = "openai-responses" if self.wire == "responses" else "openai-compatible"
-        return NATIVE.get(self.folder, others)
+        others = {"responses": "openai-responses", "chat": "openai-compatible"}
+        return NATIVE.get(self.folder) or others.get(self.wire, self.wire)
 
     @property
     def outcome(self) -> str:

@@ -23,6 +23,7 @@ from cogent.errors import (
     CogentError,
     NotFound,
     Overloaded,
+    PermissionDenied,
     ProviderError,
     RateLimited,
     ServerError,
@@ -67,7 +68,12 @@ _BY_STATUS = {
     500: ServerError,
     502: ServerError,
 }
-_BY_WORD = {"overloaded_error": Overloaded, "server_error": ServerError}
+_BY_WORD = {
+    "overloaded_error": Overloaded,
+    "server_error": ServerError,
+    "FAILED_PRECONDITION": PermissionDenied,
+    "API_KEY_INVALID": AuthenticationError,
+}
 
 
 @dataclass
@@ -216,7 +222,8 @@ def compare(recording: Recording, reading: Reading) -> dict[str, str]:
     refusal = "".join(chunk.text for chunk in reading.chunks if isinstance(chunk, RefusalChunk))
     result.note("refusal", refusal, expect["refusal_text"], where_any=True)
     served = [c for c in reading.chunks if isinstance(c, ServerToolChunk) and c.phase == "call"]
-    if recording.wire != "responses":  # there the recordings list all items that are no message
+    # Of Responses the recordings list all items that are no message, and of Gemini none.
+    if recording.wire not in ("gemini", "responses"):
         result.note(
             "server_tools",
             [(call.id, call.name) for call in served],
@@ -245,11 +252,12 @@ def _compare_answer(recording: Recording, reading: Reading, result: _Comparison)
     ]
     expected = [(c["id"] or None, c["name"], c["arguments"]) for c in expect["tool_calls"]]
     result.note("tool_calls", calls, expected, where_any=True)
-    if wire != "ollama":  # there the arguments are no text
+    if wire not in ("gemini", "ollama"):  # there the arguments are no text
         written = [call.arguments_json for call in final.tool_calls]
         raw = [call["arguments_raw"] for call in expect["tool_calls"]]
         result.note("tool_calls", written, raw, where_any=True)
-    raw_reason = expect["finish_reason_raw"]
+    given = expect["finish_reason_raw"]
+    raw_reason = None if given is None else str(given)  # some encodings of Gemini's have numbers
     reason = finish_reason(
         wire, raw_reason, calls=bool(expected), refused=bool(expect["refusal_text"])
     )
@@ -277,7 +285,8 @@ def _compare_error(recording: Recording, error: APIError, result: _Comparison) -
     expected, status = recording.expect["error"], recording.meta["status"]
     in_stream = expected["where"] == "stream"
     told = expected["status"] if expected["status"] is not None else _status_word(expected["code"])
-    kind = _BY_WORD.get(expected["type"]) or _BY_STATUS.get(told, APIError)
+    word = next((word for word in _BY_WORD if word in str(expected["sdk_message"])), None)
+    kind = _BY_WORD.get(word or expected["type"]) or _BY_STATUS.get(told, APIError)
     result.note("error", error.in_stream, in_stream)
     result.note("error", isinstance(error, kind), True, shown=f"{type(error).__name__} is a {kind}")
     shown = quoted(expected["message"])

@@ -34,6 +34,8 @@ def tokens(wire: str, folder: str, raw: dict | None) -> Tokens | None:
         return _anthropic(raw)
     if wire == "responses":
         return _responses(raw)
+    if wire == "gemini":
+        return _gemini(raw)
     if wire == "ollama":
         counts = raw.get("prompt_eval_count"), raw.get("eval_count")
         return _with_total(raw, counts[0], None, None, counts[1], None)
@@ -71,6 +73,15 @@ def _responses(raw: dict) -> Tokens:
     return _with_total(raw, given, cached, stored, made, written.get("reasoning_tokens"))
 
 
+def _gemini(raw: dict) -> Tokens:
+    given, tool = raw.get("promptTokenCount"), raw.get("toolUsePromptTokenCount") or 0
+    said, thought = raw.get("candidatesTokenCount"), raw.get("thoughtsTokenCount")
+    made = None if said is None and thought is None else (said or 0) + (thought or 0)
+    given = None if given is None else given + tool
+    raw = {**raw, "total_tokens": raw.get("totalTokenCount")}
+    return _with_total(raw, given, raw.get("cachedContentTokenCount"), None, made, thought)
+
+
 def _anthropic(raw: dict) -> Tokens:
     passes = [turn for turn in raw.get("iterations") or [] if turn.get("type") == "compaction"]
     cached, stored = raw.get("cache_read_input_tokens"), raw.get("cache_creation_input_tokens")
@@ -100,7 +111,21 @@ _ANTHROPIC = {
 }
 _OLLAMA = {"stop": "stop load unload", "length": "length"}
 _RESPONSES = {"stop": "completed", "length": "incomplete", "error": "failed cancelled"}
-_TABLES = {"chat": _CHAT, "responses": _RESPONSES, "anthropic": _ANTHROPIC, "ollama": _OLLAMA}
+_GEMINI = {
+    "stop": "STOP 1",  # and by its number in the other encoding
+    "length": "MAX_TOKENS CONTINUATION",
+    "content_filter": "SAFETY RECITATION BLOCKLIST PROHIBITED_CONTENT SPII IMAGE_SAFETY "
+    "IMAGE_PROHIBITED_CONTENT IMAGE_RECITATION MODEL_ARMOR",
+    "error": "MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS LANGUAGE "
+    "NO_IMAGE IMAGE_OTHER MISSING_THOUGHT_SIGNATURE MALFORMED_RESPONSE",
+}
+_TABLES = {
+    "chat": _CHAT,
+    "responses": _RESPONSES,
+    "anthropic": _ANTHROPIC,
+    "gemini": _GEMINI,
+    "ollama": _OLLAMA,
+}
 
 
 def finish_reason(wire: str, raw: str | None, *, calls: bool, refused: bool) -> str:

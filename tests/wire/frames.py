@@ -49,6 +49,12 @@ def line(content="", *, done=False, message=None, **fields) -> bytes:
     return json.dumps({"model": "m-1", "message": said, "done": done, **fields}).encode() + b"\n"
 
 
+def gemini(*parts, finish=None, **more) -> bytes:
+    """Write a response of Gemini's."""
+    candidate = {"content": {"parts": list(parts), "role": "model"}, "finishReason": finish}
+    return sse({"candidates": [candidate], "modelVersion": "m-1", "responseId": "r-1", **more})
+
+
 def sse(document) -> bytes:
     """Write an event without a name."""
     return b"data: " + json.dumps(document).encode() + b"\n\n"
@@ -89,6 +95,15 @@ SAMPLES = {
             item={"type": "function_call", "call_id": "t", "name": "f"},
         )
         + event("response.function_call_arguments.delta", output_index=9, delta='{"a":1}'),
+    },
+    "gemini": {
+        "text": gemini({"text": "Hi"}),
+        "end": gemini(finish="STOP"),
+        "reason": b"",  # the reason is the marker
+        "error": sse({"error": {"code": 500, "message": "Broken.", "status": "INTERNAL"}}),
+        "alive": b": still here\n\n",
+        "garbage": b"data: {garbage\n\n",
+        "call": gemini({"functionCall": {"id": "t", "name": "f", "args": {"a": 1}}}),
     },
     "ollama": {
         "text": line("Hi"),

@@ -8,6 +8,8 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from cogent.messages import (
+    AudioPart,
+    FilePart,
     ImagePart,
     Message,
     OpaquePart,
@@ -18,7 +20,7 @@ from cogent.messages import (
     ToolResultPart,
     ToolSpec,
 )
-from cogent.settings import Settings
+from cogent.settings import JSONSchema, Settings
 from cogent.wire import Request
 
 from .strategies import json_objects, names, numbers, texts
@@ -185,9 +187,70 @@ def ollama_requests(draw):
     )
 
 
+@st.composite
+def gemini_requests(draw):
+    """Draw what Gemini can say; model and streaming are told by the path."""
+    echoes = st.just({}) | texts.map(lambda signature: {"thoughtSignature": signature})
+    parts = st.one_of(
+        st.builds(TextPart, texts, echoes),
+        st.builds(ReasoningPart, st.just("") | texts, texts),
+        json_objects.map(lambda v: OpaquePart("gemini", {"executableCode": v})),
+    )
+    given_media = st.one_of(
+        given_images,
+        st.builds(AudioPart, texts, st.sampled_from(["audio/wav", "audio/x"])),
+        st.builds(FilePart, data=texts, media_type=st.just("application/pdf")),
+        texts.map(lambda name: FilePart(url=f"gs://{name}")),
+        texts.map(lambda name: ImagePart(url=f"gs://{name}", media_type="image/png")),
+    )
+    answered = st.lists(parts, max_size=2).map(tuple)
+    said = conversations("gemini", spoken_to(given_media), answered, texts, compact, errors=True)
+    choice = st.sampled_from([None, "auto", "none", "required", "search"])
+    given = [
+        replace(tool, parameters=tool.parameters or ToolSpec("").parameters) for tool in draw(tools)
+    ]
+    schemas = json_objects.filter(bool).map(JSONSchema)
+    extra = st.dictionaries(texts.map(lambda key: f"x_{key}"), numbers, min_size=1, max_size=2)
+    shared = draw(shared_settings())
+    settings = replace(
+        shared,
+        top_k=draw(st.none() | limits),
+        presence_penalty=draw(st.none() | st.floats(-2, 2)),
+        frequency_penalty=draw(st.none() | st.floats(-2, 2)),
+        tool_choice=draw(choice) if given else None,
+        response_format=draw(st.none() | st.just("json") | schemas),
+        logprobs=draw(st.none() | st.integers(0, 5)),
+        metadata=draw(st.none() | st.dictionaries(texts, texts, max_size=2)),
+        service_tier=draw(st.none() | texts),
+    )
+    match draw(st.sampled_from(["", "effort", "budget"])):
+        case "effort":
+            settings = replace(settings, reasoning_effort=draw(st.sampled_from(["low", "high"])))
+        case "budget":
+            settings = replace(settings, thinking_budget=draw(st.integers(-1, 9)))
+    if draw(st.booleans()):
+        extra_body = {**settings.extra_body, "generationConfig": draw(extra)}
+        settings = replace(settings, extra_body=extra_body)
+    system = [Message("system", (TextPart(t),)) for t in draw(optional_texts)]
+    messages = tuple(map(_with_known_ids, (*system, *draw(said))))
+    return Request(model="", messages=messages, tools=tuple(given), settings=settings)
+
+
+def _with_known_ids(message):
+    """Say of each call that its id is the provider's."""
+    return replace(
+        message,
+        parts=tuple(
+            replace(part, echo={"id": part.id}) if isinstance(part, ToolCallPart) else part
+            for part in message.parts
+        ),
+    )
+
+
 REQUESTS = {
     "openai-chat": chat_requests(),
     "anthropic": anthropic_requests(),
+    "gemini": gemini_requests(),
     "ollama": ollama_requests(),
 }
 """Canonical requests by dialect."""

@@ -56,6 +56,18 @@ STOP_WORDS = {
         "pause_turn": "pause", "refusal": "refusal", "compaction": "stop",
         "bored": "other", None: "unknown",
     },
+    "gemini": {
+        "STOP": "stop", "MAX_TOKENS": "length", "CONTINUATION": "length",
+        "SAFETY": "content_filter", "RECITATION": "content_filter",
+        "BLOCKLIST": "content_filter", "PROHIBITED_CONTENT": "content_filter",
+        "SPII": "content_filter", "IMAGE_SAFETY": "content_filter",
+        "IMAGE_PROHIBITED_CONTENT": "content_filter", "IMAGE_RECITATION": "content_filter",
+        "MODEL_ARMOR": "content_filter", "MALFORMED_FUNCTION_CALL": "error",
+        "UNEXPECTED_TOOL_CALL": "error", "TOO_MANY_TOOL_CALLS": "error",
+        "MISSING_THOUGHT_SIGNATURE": "error", "MALFORMED_RESPONSE": "error",
+        "LANGUAGE": "error", "NO_IMAGE": "error", "IMAGE_OTHER": "error",
+        "OTHER": "other", "BORED": "other",
+    },
     "ollama": {
         "stop": "stop", "length": "length", "load": "stop", "unload": "stop",
         "evicted": "other", None: "stop",
@@ -273,6 +285,66 @@ def anthropic_answers(draw):
     return [*chunks, draw(turn)]
 
 
+# Gemini: calls come whole, and the provider's own objects are parts and sources.
+
+
+@st.composite
+def gemini_usage(draw):
+    read, cached, said, thought = draw(counts), draw(counts), draw(counts), draw(counts)
+    written = None if said is None and thought is None else (said or 0) + (thought or 0)
+    total = draw(counts)
+    if total is None and read is not None and written is not None:
+        total = read + written
+    usage = Usage(read, written, total, cached, None, thought)
+    return None if usage == Usage() else usage
+
+
+@st.composite
+def gemini_chunk(draw, calls, place):
+    """Draw one chunk; ``calls`` are counted, and each source is at a place of its own."""
+    match draw(st.sampled_from(["text", "thought", "signed", "media", "call", "server", "source"])):
+        case "text":
+            return TextChunk(draw(texts))
+        case "thought":
+            return ReasoningChunk(text=draw(texts))
+        case "signed":
+            return ReasoningChunk(signature=draw(texts))
+        case "media":
+            return MediaChunk(media_type=draw(st.none() | texts), data=draw(texts))
+        case "call":
+            given = draw(st.dictionaries(texts, numbers | texts | st.none(), max_size=3))
+            compact = json.dumps(given, ensure_ascii=False, separators=(",", ":"))
+            return ToolCallChunk(index=calls, id=draw(texts), name=draw(names), arguments=compact)
+        case "server":
+            kind, phase = draw(st.sampled_from([("toolCall", "call"), ("toolResponse", "result")]))
+            inner = {**draw(json_objects), "id": draw(texts), "toolType": draw(names)}
+            return ServerToolChunk(
+                id=inner["id"], name=inner["toolType"], phase=phase, payload={kind: inner}
+            )
+        case _:
+            raw = {"uri": f"{draw(texts)}/{place}", "title": draw(texts)}
+            given = draw(st.sampled_from([raw, {"web": raw}]))
+            return SourceChunk(url=raw["uri"], title=raw["title"], raw=given)
+
+
+@st.composite
+def gemini_answers(draw):
+    """Draw an answer as the decoder of Gemini's protocol gives it."""
+    chunks, calls = [], 0
+    for place in range(draw(st.integers(0, 6))):
+        chunks.append(draw(gemini_chunk(calls, place)))
+        calls += chunks[-1].kind == "tool_call"
+    ratings = st.lists(json_objects, min_size=1, max_size=1)
+    more = st.fixed_dictionaries({"finishMessage": texts}, optional={"safetyRatings": ratings})
+    turn = draw(turns("gemini", chunks, tokens=st.none() | gemini_usage(), details=more))
+    if draw(st.integers(0, 9)) == 0:
+        turn.metadata["details"] = {
+            "promptFeedback": {"blockReason": turn.metadata["raw_finish_reason"]}
+        }
+        turn.finish_reason = "content_filter"
+    return [*chunks, turn]
+
+
 # Ollama: calls come whole.
 
 
@@ -306,6 +378,7 @@ def ollama_answers(draw):
 ANSWERS = {
     "openai-chat": chat_answers(),
     "anthropic": anthropic_answers(),
+    "gemini": gemini_answers(),
     "ollama": ollama_answers(),
 }
 """Canonical answers by dialect."""

@@ -110,13 +110,13 @@ def test_an_unfinished_frame_is_no_text(decoder, sample):
 
 def test_an_unfinished_frame_counts_only_at_a_clean_end(dialect, sample):
     data = sample["text"] + sample["end"].rstrip()
-    if dialect == "openai-responses":
+    if dialect in ("gemini", "openai-responses"):
         # The whole answer hangs on this one event, and it was cut.
         assert type(read(dialect, data).error) is StreamTruncated
         return
     assert read(dialect, data).turn.finish_reason == "stop"
     broken = read(dialect, data, clean=False)
-    if dialect == "ollama":
+    if dialect in ("gemini", "ollama"):
         assert type(broken.error) is StreamTruncated
     else:
         assert broken.turn.metadata["clean_end"] is False
@@ -131,6 +131,8 @@ def test_what_is_no_json_is_a_protocol_error_and_half_of_it_a_cut(dialect, sampl
 
 
 def test_after_the_end_all_is_ignored(dialect, sample):
+    if dialect == "gemini":
+        pytest.skip("usage and sources may follow the reason: the body's end is the end")
     decoder = DIALECTS[dialect].decoder()
     chunks = decoder.feed(sample["text"] + sample["end"])
     assert decoder.ended
@@ -146,6 +148,8 @@ def test_after_the_end_all_is_ignored(dialect, sample):
 
 @pytest.mark.parametrize("together", [True, False])
 def test_after_the_end_a_frame_over_the_limit_is_ignored_too(dialect, sample, together):
+    if dialect == "gemini":
+        pytest.skip("usage and sources may follow the reason: the body's end is the end")
     decoder = DIALECTS[dialect].decoder(max_event_bytes=2000)
     parts = [sample["text"] + sample["end"], b"data: " + b"x" * 4000]
     for data in [b"".join(parts)] if together else parts:
@@ -213,7 +217,8 @@ def test_facts_are_known_as_they_come(decoder, sample, dialect):
     assert decoder.usage is None
     assert decoder.message == Message("assistant", (), dialect)
     decoder.feed(sample["text"] + sample["call"])
-    parts = (TextPart("Hi"), ToolCallPart("t", "f", '{"a":1}'))
+    echo = {"id": "t"} if dialect == "gemini" else {}
+    parts = (TextPart("Hi"), ToolCallPart("t", "f", '{"a":1}', echo))
     assert decoder.message == Message("assistant", parts, dialect)
     assert decoder.finish_reason is None
     assert not decoder.ended
@@ -240,6 +245,10 @@ def test_ids_are_made_at_need_by_the_given_maker_and_stay(dialect):
                     {"id": "", "function": {"name": "h"}},
                 ]
             }
+        ),
+        "gemini": b"".join(
+            SAMPLES["gemini"]["call"].replace(b'"id": "t"', call_id)
+            for call_id in (b'"id": null', b'"id": "own"', b'"id": ""')
         ),
         "anthropic": SAMPLES["anthropic"]["call"].replace(b'"id": "t"', b'"id": null')
         + SAMPLES["anthropic"]["call"].replace(b'"id": "t"', b'"id": "own"').replace(b"9", b"3")

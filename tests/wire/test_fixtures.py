@@ -24,6 +24,8 @@ SHARED_CASES = {
 OWN_CASES = {
     "openai-chat": {"refusal", "no_marker"},
     "anthropic": {"refusal", "no_marker"},
+    # The reason is the end, and a model that refuses says so in plain text or by its reason.
+    "gemini": {"blocked_prompt", "streamed_arguments", "error_bare_json"},
     "openai-responses": {"refusal"},
     # One record holds the reason and the marker, and a model that refuses says so in plain text.
     "ollama": set(),
@@ -168,6 +170,10 @@ def is_evidence(dialect, block):
         return False
     if dialect == "ollama":
         return document.get("done") is True
+    if dialect == "gemini":
+        first = [c for c in document.get("candidates") or [] if c and not c.get("index")]
+        reasons = {c.get("finishReason") for c in first} - {None, "FINISH_REASON_UNSPECIFIED"}
+        return bool(reasons or (document.get("promptFeedback") or {}).get("blockReason"))
     if dialect == "openai-responses":
         return document.get("type") in ("response.completed", "response.incomplete")
     if dialect == "anthropic":

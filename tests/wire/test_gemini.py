@@ -151,12 +151,19 @@ def test_the_reason_is_the_marker_and_the_body_ends_the_turn():
     assert decoder.ended
 
 
-def test_the_last_event_may_lack_its_end_if_it_has_the_reason():
+def test_the_last_event_may_lack_its_end_only_after_the_reason():
     data = event({"text": "So"}) + event({"text": "."}, finish="STOP")
-    assert read(data.rstrip()).text == "So."
-    assert type(read(data.rstrip(), clean=False).error) is StreamTruncated
-    assert type(read(data.rstrip()[:-1]).error) is StreamTruncated
-    assert read(event({"text": "So"}) + event({"text": "no end"}).rstrip()).text == "So"
+    assert type(read(data.rstrip()).error) is StreamTruncated
+    assert read(data.rstrip()).text == "So"
+    assert read(data, event({"text": " Late."}).rstrip()).text == "So. Late."
+
+
+def test_a_refused_prompt_may_lack_its_end():
+    refused = b'data: {"promptFeedback": {"blockReason": "SAFETY"}}'
+    for end in (b"", b"\r", b"\r\n"):
+        assert read(refused + end).turn.finish_reason == "content_filter"
+    assert type(read(refused, clean=False).error) is StreamTruncated
+    assert type(read(refused[:-1]).error) is StreamTruncated
 
 
 def test_a_gateway_s_marker_is_no_evidence():

@@ -45,6 +45,7 @@ REFUSED = {
         *("top_k", "presence_penalty", "frequency_penalty"),
         *("stop", "seed", "thinking_budget"),
     },
+    "gemini": {"user"},
     "ollama": {"thinking_budget", "user", "metadata", "service_tier"},
 }
 SPOKEN = [name for name in DIALECTS if name in REFUSED]

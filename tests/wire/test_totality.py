@@ -203,6 +203,36 @@ DOCUMENTS = {
         "stop_sequence": None,
         "usage": {"input_tokens": 1, "iterations": [{"type": "compaction", "input_tokens": 1}]},
     },
+    "gemini": {
+        "candidates": [
+            {
+                "content": {
+                    "role": "model",
+                    "parts": [
+                        {"text": "Thought", "thought": True},
+                        {"text": "Text", "thoughtSignature": "s"},
+                        {"functionCall": {"name": "f", "args": {"a": 1}}},
+                        {"functionCall": {"name": "g", "willContinue": True}},
+                        {
+                            "functionCall": {
+                                "partialArgs": [{"jsonPath": "$.a[1]", "boolValue": True}]
+                            }
+                        },
+                        {"inlineData": {"mimeType": "image/png", "data": "aGk="}},
+                        {"executableCode": {"code": "1"}},
+                    ],
+                },
+                "finishReason": "STOP",
+                "index": 0,
+                "citationMetadata": {"citations": [{"uri": "u"}]},
+                "groundingMetadata": {"groundingChunks": [{"web": {"uri": "u"}}]},
+            }
+        ],
+        "usageMetadata": {"promptTokenCount": 1, "thoughtsTokenCount": 2},
+        "promptFeedback": {"safetyRatings": []},
+        "modelVersion": "m",
+        "responseId": "r",
+    },
     "ollama": {
         "model": "m",
         "message": {

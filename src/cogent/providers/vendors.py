@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..wire import ANTHROPIC, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Quirks
+from ..wire import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Quirks
 from .addresses import azure_url, groq_base_url, ollama_host, ollama_v1
 from .credentials import Credential
 from .provider import Provider
@@ -61,6 +61,17 @@ VENDORS = (
             Credential("ANTHROPIC_AUTH_TOKEN"),
         ),
         models=("claude-*",),
+    ),
+    Provider(
+        name="gemini",
+        dialect=GEMINI,
+        base_url="https://generativelanguage.googleapis.com",
+        base_url_env="GOOGLE_GEMINI_BASE_URL",
+        credentials=(
+            Credential("GOOGLE_API_KEY", "x-goog-api-key", ""),
+            Credential("GEMINI_API_KEY", "x-goog-api-key", ""),
+        ),
+        models=("gemini-*",),
     ),
     Provider(
         name="groq",

@@ -16,6 +16,7 @@ from .decoder import Decoder
 from .dialect import Dialect, Quirks, Request
 from .encoder import Encoder
 from .failure import http_error
+from .gemini import GEMINI, GeminiDecoder, GeminiEncoder
 from .ollama import OLLAMA, OllamaDecoder, OllamaEncoder
 from .openai_chat import OPENAI_CHAT, OpenAIChatDecoder, OpenAIChatEncoder
 from .openai_responses import (
@@ -27,6 +28,7 @@ from .openai_responses import (
 __all__ = (
     "ANTHROPIC",
     "DIALECTS",
+    "GEMINI",
     "OLLAMA",
     "OPENAI_CHAT",
     "OPENAI_RESPONSES",
@@ -35,6 +37,8 @@ __all__ = (
     "Decoder",
     "Dialect",
     "Encoder",
+    "GeminiDecoder",
+    "GeminiEncoder",
     "OllamaDecoder",
     "OllamaEncoder",
     "OpenAIChatDecoder",
@@ -46,5 +50,7 @@ __all__ = (
     "http_error",
 )
 
-DIALECTS = {dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, OLLAMA)}
+DIALECTS = {
+    dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, OLLAMA)
+}
 """Every dialect by its name."""

@@ -116,6 +116,7 @@ def _make(
         param=report.param,
         in_stream=in_stream,
         body=body,
+        retry_after=report.retry_after,
     )
     if is_final(report, status):
         error.retryable = False
@@ -142,14 +143,33 @@ def _read(payload: Object) -> Report:
     # OpenRouter: what a moderator found, or the kind that the model's own provider gave.
     metadata = obj(source.get("metadata"))
     flagged = metadata.get("reasons") or metadata.get("flagged_input")
+    reason, delay = _google_details(objects(source.get("details")))
     return Report(
         message=f"{message} ({sign_in})" if sign_in else message or text(source, "status"),
         code=str(code) if isinstance(code, str | int) and not isinstance(code, bool) else None,
         type=kind if isinstance(kind, str) and kind != "error" else optional(source, "status"),
-        hint="content_filter" if flagged else optional(metadata, "error_type"),
+        hint="content_filter" if flagged else optional(metadata, "error_type") or reason,
         param=optional(source, "param"),
         status=_status_in(source),
+        retry_after=delay,
     )
+
+
+def _google_details(details: list[Object]) -> tuple[str | None, float | None]:
+    """Give the reason that Google's details name, and the seconds to wait."""
+    reason: str | None = None
+    delay: float | None = None
+    for detail in details:
+        match text(detail, "@type").rpartition(".")[2]:
+            case "ErrorInfo":
+                reason = reason or optional(detail, "reason")
+            case "QuotaFailure":
+                ids = [text(v, "quotaId") for v in objects(detail.get("violations"))]
+                reason = "quota_per_day" if any("PerDay" in i for i in ids) else "quota_refills"
+            case "RetryInfo":
+                given = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)s", text(detail, "retryDelay"))
+                delay = float(given.group(1)) if given else None
+    return reason, None if reason == "quota_per_day" else delay  # then it would mislead
 
 
 def _detail(value: object) -> str:

@@ -37,8 +37,6 @@ FINISH_REASONS: dict[str, FinishReason] = {
     # The same by number, as proxies get them that speak another encoding.
     "1": "stop",
     "2": "length",
-    "6": "error",
-    "10": "error",
     **dict.fromkeys(("3", "4", "7", "8", "9"), "content_filter"),
     **dict.fromkeys(("6", "10"), "error"),
 }
@@ -55,6 +53,7 @@ class GeminiDecoder(GeminiParts):
 
     dialect = "gemini"
     finish_reasons = FINISH_REASONS
+    document_begins = b"{"  # an array may be the stream
     _form: GeminiFramer
     _blocked = False  # the prompt was refused, and the reason is why
     _told: set[bytes] | None = None  # the sources that were handed out
@@ -83,9 +82,9 @@ class GeminiDecoder(GeminiParts):
         return self._form
 
     def _is_marker(self, frame: bytes) -> bool:
+        # A refused prompt is the whole answer, as an error is: there is no text to lose.
         with suppress(InvalidJSON):
-            document = obj(self._load(event_data(frame) or b""))
-            return bool(_blocked(document) or any(map(_reason, _candidates(document))))
+            return bool(_blocked(obj(self._load(event_data(frame) or b""))))
         return False
 
     def _is_marked(self) -> bool:

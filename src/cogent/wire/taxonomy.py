@@ -34,6 +34,7 @@ class Report:
     hint: str | None = None
     param: str | None = None
     status: int | None = None
+    retry_after: float | None = None
 
     @property
     def words(self) -> list[str]:
@@ -46,9 +47,10 @@ _NEVER = r"(?!)"  # matches nothing, not even an empty message
 # Each class with the words (of code or type) and phrases (of the message) that mean it, in the
 # order in which they are tried: what a plain retry cannot mend comes first.
 _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
+    (RateLimited, r"^quota_refills$", _NEVER),  # Google's details; its message says "quota" always
     (
         QuotaExceeded,
-        r"insufficient_quota|billing_|credit_balance|_(spend|usage)_limit|exceeded_current_quota"
+        r"quota_per_day|insufficient_quota|billing_|credit_balance|_(spend|usage)_limit|exceeded_current_quota"
         r"|^(1113|13(0[89]|1[013-9]|2[01]))$",  # Z.ai's numbers for what a plan does not cover
         r"credit balance is too low|exceeded your current quota|(usage|spend) limit",
     ),
@@ -79,7 +81,11 @@ _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
         r"invalid_api_key|authentication|UNAUTHENTICATED|API_KEY_INVALID",
         r"^unauthorized$|incorrect api key",
     ),
-    (PermissionDenied, r"permission|PERMISSION_DENIED|unsupported_country", _NEVER),
+    (
+        PermissionDenied,
+        r"permission|PERMISSION_DENIED|unsupported_country|^FAILED_PRECONDITION$",
+        _NEVER,
+    ),
     (NotFound, r"not_found|NOT_FOUND|DeploymentNotFound|NotFoundError", _NEVER),
     (Conflict, r"conflict_error|^ABORTED$", _NEVER),
     (BadRequest, r"invalid_request|INVALID_ARGUMENT|invalid_prompt|BadRequestError", _NEVER),
@@ -120,6 +126,7 @@ _REFINED: dict[int, tuple[type[APIError], ...]] = {
         ContentFiltered,
         QuotaExceeded,
         AuthenticationError,
+        PermissionDenied,
         RequestTooLarge,
     ),
     403: (ContentFiltered,),
