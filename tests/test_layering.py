@@ -18,13 +18,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": DATA
     | {"agent", "auth", "client", "history", "media", "model", "providers", "rate_limit"}
     | {"retry", "stream"},
-    "agent": DATA | {"client", "exchange", "loop", "model", "stream"},
+    "agent": DATA | {"caller", "client", "exchange", "limits", "loop", "model", "stream", "tools"},
     "client": DATA | {"exchange", "retry"},
     "cli": DATA | {"agent", "model", "providers", "testing", "cli"},
     "model": DATA
-    | {"auth", "call", "client", "exchange", "loop", "providers", "retry", "stream", "wire"},
-    "stream": DATA | {"call", "exchange", "loop"},
+    | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
+    | {"tools", "wire"},
+    "caller": DATA | {"call", "exchange", "limits", "model", "tool_batch", "tools"},
+    "stream": DATA | {"call", "caller", "exchange", "loop", "tool_batch"},
     "testing": DATA | {"framing", "wire", "testing"},
+    # tools
+    "run_context": set(),
+    "tool_signature": {"errors", "run_context"},
+    "tools": {"errors", "messages", "tool_signature"},
+    "tool_call": DATA | {"run_context", "tools"},
+    "tool_batch": DATA | {"exchange", "run_context", "tool_call", "tools"},
     # one call
     "auth": {"exchange", "providers"},
     "answer": {"chunks", "errors", "framing", "wire"},
@@ -36,7 +44,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"rate_limit", "response"},
     "framing": {"errors", "framing"},
     "history": {"errors", "messages"},
-    "loop": {"chunks", "messages", "response"},
+    "limits": {"errors"},
+    "loop": {"chunks", "errors", "limits", "messages", "response"},
     "media": {"messages"},
     "messages": set(),
     "providers": {"errors", "providers", "wire"},
@@ -46,8 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": {"errors"},
     "wire": {"chunks", "errors", "framing", "messages", "settings", "wire"},
 }
-PURE = {"answer", "chunks", "deadlines", "errors", "framing", "history", "loop", "messages"}
-PURE |= {"rate_limit", "response", "retry", "settings", "wire"}
+PURE = {"answer", "chunks", "deadlines", "errors", "framing", "history", "limits", "loop"}
+PURE |= {"messages", "rate_limit", "response", "retry", "settings", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore"}
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
+from pathlib import Path
 
 import pytest
 
@@ -88,3 +90,15 @@ def test_every_error_is_one_of_ours():
         assert issubclass(cls, errors.CogentError)
         assert cls.__module__ == "cogent.errors"
         assert name in (errors.__doc__ or "")
+
+
+def test_type_checkers_know_the_same_names():
+    """The stub names what the package has, each from where it is."""
+    stub = ast.parse(Path(cogent.__file__).with_suffix(".pyi").read_text())
+    known = {
+        alias.asname: node.module
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert known == cogent._HOME

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import cogent
-from cogent import Settings, TextChunk, TurnChunk
+from cogent import Settings, TextChunk, ToolCallChunk, TurnChunk
 from cogent.providers import registry
 from cogent.testing import Emulator, Fault, Reply
 from cogent.wire import OPENAI_CHAT
@@ -59,6 +59,7 @@ def test_every_example_is_run():
         "Decode a stream yourself",
         "Or let an agent do it",
         "Chunks",
+        "Tools",
         "Leave early",
         "In a web server",
         "When things go wrong",
@@ -96,6 +97,19 @@ async def test_chunks(agent, capsys):
     out = capsys.readouterr().out
     assert out.startswith(ANSWER)
     assert "stop Usage(" in out
+
+
+async def test_tools(monkeypatch, capsys):
+    """A tool is called, and the answer goes on."""
+    call = ToolCallChunk(id="c", name="search", arguments='{"query": "AI"}')
+    with Emulator([Reply(chunks=[call]), Reply(text=ANSWER)]) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-emulated")
+        await run("Tools")
+        told = server.requests[1].request.messages[-1].parts[0].result
+
+    assert capsys.readouterr().out == f"[searching]\n{ANSWER}"
+    assert told == "Results for: AI"
 
 
 async def test_leave_early(agent, capsys):

@@ -13,10 +13,10 @@ from cogent import (
     StreamTruncated,
     UsageError,
 )
+from cogent.caller import Caller
 from cogent.exchange import Head
 from cogent.loop import CallModel, Finish, Loop
 from cogent.messages import Message, TextPart, user
-from cogent.model import ModelCaller
 from cogent.stream import RunStream
 
 from .exchange.fake import HANG, FakeExchange, FakeTransport
@@ -304,7 +304,7 @@ def turns(count, *scripts):
     model = Model("openai-compatible:m-1", base_url="https://fake.test/v1")
     transport = FakeTransport(*scripts)
     model.open_transport = lambda: (transport, True)
-    return RunStream(Turns(count), ModelCaller(model)), transport
+    return RunStream(Turns(count), Caller(model, {})), transport
 
 
 async def test_turns_of_one_run():

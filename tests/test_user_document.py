@@ -1,7 +1,6 @@
 """The user's document: its examples run as they are written, on both event loops.
 
-Only the provider is emulated, over real HTTP. The two web endpoints run in ``tests/web``; what
-needs tools is named in `NEEDS_TOOLS` and not run here.
+Only the provider is emulated, over real HTTP. The two web endpoints run in ``tests/web``.
 """
 
 from __future__ import annotations
@@ -15,11 +14,10 @@ from typing import get_args
 import anyio
 import pytest
 
-from cogent import Agent, Chunk, Response, StreamChunk, TextChunk, TurnChunk
+from cogent import Agent, Chunk, Response, StreamChunk, TextChunk, ToolCallChunk, TurnChunk
 from cogent.errors import AuthenticationError, Overloaded
 from cogent.testing import Fault, Reply
 from tests.user_document.document import (
-    NEEDS_TOOLS,
     example,
     examples,
     names_for,
@@ -38,10 +36,11 @@ BASIC = "Usage Patterns > Basic Streaming"
 COLLECTING = "Usage Patterns > Collecting Streamed Output"
 PROGRESS = "Usage Patterns > Progress Tracking"
 ERRORS = "Usage Patterns > Error Handling"
+TOOLS = "Streaming with Tools"
 SIGNATURE = "API Reference > Agent.run_stream()"
 FIELDS = ("Agent Streaming > StreamChunk", "API Reference > StreamChunk")
 
-RUN_HERE = (QUICK_START, ENABLING, METADATA, BASIC, COLLECTING, PROGRESS, ERRORS)
+RUN_HERE = (QUICK_START, ENABLING, METADATA, BASIC, COLLECTING, PROGRESS, ERRORS, TOOLS)
 DECLARATIONS = (*FIELDS, SIGNATURE)
 RUN_IN_TESTS_WEB = (
     "Web UI Integration > FastAPI Streaming Endpoint",
@@ -71,9 +70,7 @@ async def run(name, server):
 
 def test_every_example_is_run_or_named():
     """No example of the document is missed, and none that is named here has gone."""
-    assert sorted(examples()) == sorted((*RUN_HERE, *DECLARATIONS, *RUN_IN_TESTS_WEB, *NEEDS_TOOLS))
-    for name, found in examples().items():
-        assert ("@tool" in found.code) == (name in NEEDS_TOOLS)
+    assert sorted(examples()) == sorted((*RUN_HERE, *DECLARATIONS, *RUN_IN_TESTS_WEB))
 
 
 @pytest.mark.parametrize("name", [QUICK_START, BASIC])
@@ -195,6 +192,22 @@ async def test_error_handling_reports_a_refused_key(openai, capsys):
     assert text == ""
     assert "Incorrect API key provided" in line
     assert "request id req" in line
+
+
+async def test_streaming_goes_on_through_a_tool(openai, capsys):
+    """The pause is told where the tools are called, and the answer rests on what came of it."""
+    call = ToolCallChunk(id="c1", name="search", arguments='{"query": "AI news"}')
+    asked = [TextChunk("Let me look. "), call, TurnChunk(finish_reason="tool_calls")]
+    with openai(Reply(chunks=asked), Reply(TEXT)) as server:
+        await example(TOOLS).run(names_for(TOOLS))
+        first, second = (seen.request for seen in server.requests)
+    assert capsys.readouterr().out == f"Let me look. \n[Tool calling...]\n{TEXT}"
+    assert [message.text for message in first.messages] == example(TOOLS).prompts()
+    (spec,) = first.tools
+    assert (spec.name, spec.description) == ("search", "Search for information.")
+    assert spec.parameters["required"] == ["query"]
+    (result,) = second.messages[-1].parts
+    assert (result.call_id, result.result) == ("c1", "Results for: AI news")
 
 
 async def test_error_handling_names_the_variable_of_a_missing_key(openai, capsys, monkeypatch):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .caller import Caller
+from .limits import Limits
 from .loop import Loop
-from .messages import Message, system, user
-from .model import Model, ModelCaller
+from .messages import Message, ToolSpec, system, user
+from .model import Model
 from .settings import Settings
 from .stream import RunStream
+from .tools import toolset
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .client import Client
     from .exchange.httpx import HTTPClient
+    from .loop import Handling
     from .messages import Content
     from .response import Response
+    from .tools import AnyTool
 
 __all__ = ("Agent",)
 
@@ -31,6 +36,11 @@ class Agent:
         model: ``provider:model``, a bare name that is known to be one provider's, or a `Model`.
         name: For people, logs and traces.
         instructions: The system message of every run.
+        tools: What the model may call: functions, `Tool` objects, and `ToolSpec` for tools that
+            are run elsewhere: their calls end the run.
+        limits: How much one run may do.
+        eager: With a `Client`, start a tool as soon as its call is complete on the wire, while
+            the model still speaks. An answer that is then cut off has had its effects.
         stream: ``False`` makes `run` ask for one JSON document, as some deployments cannot
             stream. `run_stream` streams on any agent.
         settings: For every run of this agent.
@@ -38,7 +48,8 @@ class Agent:
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use.
 
     Raises:
-        ConfigurationError: The model string names no known provider.
+        ConfigurationError: The model string names no known provider, or a tool is not one that a
+            model could call.
     """
 
     def __init__(
@@ -47,6 +58,9 @@ class Agent:
         model: str | Model,
         name: str = "agent",
         instructions: str | None = None,
+        tools: Sequence[AnyTool | ToolSpec | Callable[..., object]] = (),
+        limits: Limits | None = None,
+        eager: bool = False,
         stream: bool | None = None,
         settings: Settings | None = None,
         client: Client | None = None,
@@ -54,6 +68,9 @@ class Agent:
     ) -> None:
         self.name = name
         self.instructions = instructions
+        self.tools = toolset(tools)
+        self.limits = limits or Limits()
+        self._eager = eager
         self._streamed = stream is not False
         self.settings = settings or Settings()
         self._client = client
@@ -89,7 +106,9 @@ class Agent:
         Raises:
             ConfigurationError: The model string names no known provider.
         """
-        return self._run(message, message_history, settings, model, include_raw=include_raw)
+        return self._run(
+            message, message_history, settings, model, context=context, include_raw=include_raw
+        )
 
     async def run(
         self,
@@ -120,7 +139,9 @@ class Agent:
             ProviderError: The call failed; ``error.partial`` is what had arrived.
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
-        run = self._run(message, message_history, settings, model, streamed=self._streamed)
+        run = self._run(
+            message, message_history, settings, model, context=context, streamed=self._streamed
+        )
         return await run.drained()
 
     def _run(
@@ -130,11 +151,16 @@ class Agent:
         settings: Settings | None,
         model: str | Model | None,
         *,
+        context: object,
         include_raw: bool = False,
         streamed: bool = True,
     ) -> RunStream:
-        caller = ModelCaller(
+        caller = Caller(
             self.model if model is None else self._model(model),
+            self.tools,
+            context=context,
+            limits=self.limits,
+            eager=self._eager,
             settings=(settings or Settings()).over(self.settings),
             include_raw=include_raw,
             streamed=streamed,
@@ -142,9 +168,21 @@ class Agent:
         history = tuple(message_history)
         if self.instructions and not any(m.role == "system" for m in history):
             history = (system(self.instructions), *history)
-        return RunStream(Loop((*history, user(message)), new_from=len(history)), caller)
+        loop = Loop(
+            (*history, user(message)),
+            new_from=len(history),
+            tools={name: _handling(tool) for name, tool in self.tools.items()},
+            limits=self.limits,
+        )
+        return RunStream(loop, caller)
 
     def _model(self, model: str | Model) -> Model:
         if isinstance(model, Model):
             return model
         return Model(model, client=self._client, http_client=self._http_client)
+
+
+def _handling(tool: AnyTool | ToolSpec) -> Handling:
+    if isinstance(tool, ToolSpec):
+        return "leave"
+    return "approve" if tool.requires_approval else "run"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
 from .errors import UsageError
 from .exchange.httpx import HTTPXTransport
 from .retry import RetryPolicy
@@ -12,6 +14,8 @@ from .settings import Timeouts
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
+
+    from anyio.abc import TaskGroup
 
     from .exchange import Transport
     from .exchange.httpx import HTTPClient
@@ -50,11 +54,14 @@ class Client:
         self._http_client = http_client
         self._max_connections = max_connections
         self._transport: Transport | None = None
+        self._tasks: TaskGroup | None = None
 
     async def __aenter__(self) -> Self:
         if self._transport is not None:
             raise UsageError("this Client is open already")
         self._transport = self.make_transport()
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
         return self
 
     async def __aexit__(
@@ -64,8 +71,26 @@ class Client:
         traceback: TracebackType | None,
     ) -> None:
         transport, self._transport = self._transport, None
-        if transport is not None:
-            await transport.aclose()
+        tasks, self._tasks = self._tasks, None
+        try:
+            if tasks is not None:
+                # Its tasks never fail, so what the caller raised leaves as it is, in no group.
+                tasks.cancel_scope.cancel()
+                await tasks.__aexit__(None, None, None)  # noqa: ASYNC102 - no scope may be between
+        finally:
+            if transport is not None:
+                await transport.aclose()
+
+    @property
+    def tasks(self) -> TaskGroup:
+        """The library's only task group: what runs beside a reader lives here.
+
+        Raises:
+            UsageError: The client is not open.
+        """
+        if self._tasks is None:
+            raise UsageError("this Client is not open: use it within `async with client:`")
+        return self._tasks
 
     @property
     def transport(self) -> Transport:

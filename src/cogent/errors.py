@@ -5,6 +5,10 @@
     CogentError
     ├── ConfigurationError         the set-up is wrong; nothing was sent
     ├── UsageError                 the library was called wrongly
+    ├── ToolError                  raised by tools, for the model to read
+    ├── RunError                   an agent's run was stopped; what it came to rides on the error
+    │   ├── LimitExceeded          it may not take more turns, tokens, calls or time
+    │   └── ToolFailed             one tool failed again and again
     └── ProviderError              a call to a provider failed
         ├── ConnectFailed          no connection; nothing was sent
         ├── NoResponse             the connection ended before the answer began
@@ -61,6 +65,7 @@ __all__ = (
     "DeadlineExceeded",
     "EventTooLarge",
     "InvalidJSON",
+    "LimitExceeded",
     "LineTooLarge",
     "NoResponse",
     "NotFound",
@@ -71,11 +76,14 @@ __all__ = (
     "QuotaExceeded",
     "RateLimited",
     "RequestTooLarge",
+    "RunError",
     "ServerError",
     "StreamInterrupted",
     "StreamStalled",
     "StreamTruncated",
     "TooDeep",
+    "ToolError",
+    "ToolFailed",
     "UsageError",
 )
 
@@ -93,6 +101,52 @@ class ConfigurationError(CogentError):
 
 class UsageError(CogentError):
     """The library was called wrongly: one stream from two tasks, a response read too early."""
+
+
+class RunError(CogentError):
+    """An agent's run was stopped.
+
+    Attributes:
+        partial: The `Response` so far, with every turn and every tool's result.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.partial: Response | None = None
+
+
+class LimitExceeded(RunError):
+    """A run may not go on.
+
+    Attributes:
+        limit: Which of the `Limits` it was.
+    """
+
+    def __init__(self, message: str, limit: str) -> None:
+        super().__init__(message)
+        self.limit = limit
+
+
+class ToolFailed(RunError):
+    """A tool failed more often in a row than the model may try to mend.
+
+    What it raised last is the ``__cause__``.
+
+    Attributes:
+        tool: The tool's name.
+    """
+
+    def __init__(self, message: str, tool: str) -> None:
+        super().__init__(message)
+        self.tool = tool
+
+
+class ToolError(CogentError):
+    """Raise it in a tool to tell the model, in your own words, what was wrong with its call.
+
+    The model gets the message as the call's result. Of any other exception it gets the type and
+    the message.
+    """
 
 
 class ProviderError(CogentError):

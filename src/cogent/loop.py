@@ -5,15 +5,28 @@ Pure.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from .errors import LimitExceeded, ToolFailed
+from .limits import Limits
+from .response import Turn, conversation
 
 if TYPE_CHECKING:
-    from .chunks import FinishReason
-    from .messages import Message
-    from .response import Turn
+    from collections.abc import Mapping, Sequence
 
-__all__ = ("Action", "CallModel", "Finish", "Loop")
+    from .chunks import FinishReason, ToolCall
+    from .errors import RunError
+    from .messages import Message, ToolResultPart
+
+__all__ = ("Action", "CallModel", "Finish", "Handling", "Loop", "RunTools", "Stop")
+
+Handling: TypeAlias = Literal["run", "approve", "leave"]
+"""What is done with calls of a tool: run it, run it once approved, or leave it to the caller."""
+
+REPEATED = 3
+"""The same call for the third time in a run is worth a notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +37,39 @@ class CallModel:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTools:
+    """Run these calls, side by side.
+
+    Attributes:
+        calls: The calls.
+        repeated: Those of them that the run has seen before, often enough to be noticed.
+    """
+
+    calls: tuple[ToolCall, ...]
+    repeated: tuple[ToolCall, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
-    """The run is over."""
+    """The run is over.
+
+    Attributes:
+        reason: Why.
+        pending: The calls that wait for an approval, or for the caller to run them.
+    """
 
     reason: FinishReason
+    pending: tuple[ToolCall, ...] = ()
 
 
-Action: TypeAlias = CallModel | Finish
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The run must not go on."""
+
+    error: RunError
+
+
+Action: TypeAlias = CallModel | RunTools | Finish | Stop
 
 
 class Loop:
@@ -39,12 +78,35 @@ class Loop:
     Args:
         history: The messages that the run begins with, the new one included.
         new_from: Where in them the new ones begin.
+        tools: What is done with the calls of each tool that the model was told of. Calls of
+            others are run too: the model is told that there is no such tool.
+        limits: How much the run may do.
     """
 
-    def __init__(self, history: tuple[Message, ...], *, new_from: int = 0) -> None:
+    def __init__(
+        self,
+        history: tuple[Message, ...],
+        *,
+        new_from: int = 0,
+        tools: Mapping[str, Handling] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.history = history
         self.new_from = new_from
-        self.turns: tuple[Turn, ...] = ()
+        self._turns: list[Turn] = []
+        self._messages = list(history)  # as far as they are settled; grows with each turn
+        self._tokens = 0
+        self._tools = tools
+        self._limits = limits or Limits(turns=None)
+        self._started: dict[str, ToolCall] = {}  # of this turn, by id
+        self._run = 0  # calls so far
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._failures: Counter[str] = Counter()  # in a row, by tool
+
+    @property
+    def turns(self) -> tuple[Turn, ...]:
+        """The turns that have ended, each with the results of its calls so far."""
+        return tuple(self._turns)
 
     def begin(self) -> Action:
         """Say what to do first."""
@@ -53,7 +115,102 @@ class Loop:
     def turn_ended(self, turn: Turn) -> Action:
         """Take a turn that has ended, and say what to do next.
 
-        Calls are left to the caller: the run ends with them.
+        Only calls of a turn that ended in order to have them run are run: those of one that was
+        cut by a limit or a filter may be half of what was meant.
         """
-        self.turns = (*self.turns, turn)
-        return Finish(turn.finish_reason or "unknown")
+        self._turns.append(turn)
+        self._tokens += (turn.usage and turn.usage.total_tokens) or 0
+        if turn.finish_reason == "tool_calls" and self._tools is not None:
+            to_run = [call for call in turn.tool_calls if self._handling(call) == "run"]
+            new = [call for call in to_run if call.id not in self._started]
+            most = self._limits.tool_calls
+            if most is not None and self._run + len(new) > most:
+                return Stop(LimitExceeded(f"the run may make {most} tool calls", "tool_calls"))
+            for call in new:
+                self._note_start(call)
+        # What was started while the model still spoke is seen to its end, whatever the reason.
+        if self._started:
+            calls = tuple(self._started.values())
+            return RunTools(calls, tuple(filter(self._is_repeated, calls)))
+        return self._go_on()
+
+    def may_start(self, call: ToolCall) -> bool:
+        """Tell whether a call may be run before its turn has ended; it then counts as started."""
+        most = self._limits.tool_calls
+        if self._tools is None or call.arguments is None or self._handling(call) != "run":
+            return False
+        if call.id in self._started:
+            return False
+        if most is not None and self._run >= most:
+            return False
+        self._note_start(call)
+        return True
+
+    def tools_ended(
+        self, results: Sequence[ToolResultPart], errors: Mapping[str, Exception]
+    ) -> Action:
+        """Take the results of the calls that were to be run, and say what to do next.
+
+        Args:
+            results: One for each call.
+            errors: What was raised, by call id.
+        """
+        self.note_results(results)
+        self._started = {}
+        for result in results:
+            failed = self._failures[result.name] + 1 if result.is_error else 0
+            self._failures[result.name] = failed
+            most = self._limits.tool_errors
+            if most is not None and failed > most:
+                error = ToolFailed(
+                    f"the tool {result.name!r} failed {failed} times in a row", result.name
+                )
+                error.__cause__ = errors.get(result.call_id)
+                return Stop(error)
+        return self._go_on()
+
+    def note_results(self, results: Sequence[ToolResultPart]) -> None:
+        """Keep results with the turn that asked for them, the last of each, in order of calls."""
+        turn = self._turns[-1]
+        known = {result.call_id: result for result in (*turn.results, *results)}
+        ordered = tuple(known[call.id] for call in turn.tool_calls if call.id in known)
+        self._turns[-1] = replace(turn, results=ordered)
+
+    def _go_on(self) -> Action:
+        """Say what follows a turn whose calls, as far as they are ours to run, were run."""
+        turn = self._turns[-1]
+        reason = turn.finish_reason or "unknown"
+        if self._tools is None or reason not in ("tool_calls", "pause"):
+            return Finish(reason)
+        pending = self._pending()
+        if not pending:
+            return self._call_again()
+        approval = any(self._handling(call) == "approve" for call in pending)
+        return Finish("approval" if approval else "tool_calls", pending)
+
+    def _note_start(self, call: ToolCall) -> None:
+        self._started[call.id] = call
+        self._run += 1
+        self._seen[call.name, call.arguments_json] += 1
+
+    def _is_repeated(self, call: ToolCall) -> bool:
+        return self._seen[call.name, call.arguments_json] >= REPEATED
+
+    def _call_again(self) -> Action:
+        most = self._limits.turns
+        if most is not None and len(self._turns) >= most:
+            return Stop(LimitExceeded(f"the run may take {most} turns", "turns"))
+        most = self._limits.total_tokens
+        if most is not None and self._tokens >= most:
+            told = f"the run may use {most} tokens, and used {self._tokens}"
+            return Stop(LimitExceeded(told, "total_tokens"))
+        self._messages.extend(conversation(self._turns[-1:]))
+        return CallModel(tuple(self._messages))
+
+    def _pending(self) -> tuple[ToolCall, ...]:
+        turn = self._turns[-1]
+        answered = {result.call_id for result in turn.results}
+        return tuple(call for call in turn.tool_calls if call.id not in answered)
+
+    def _handling(self, call: ToolCall) -> Handling:
+        return (self._tools or {}).get(call.name, "run")

@@ -7,6 +7,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from .call import ModelCall
+from .caller import Caller
 from .client import Client
 from .errors import ConfigurationError
 from .exchange import Call
@@ -16,11 +17,14 @@ from .providers import Secret, resolve
 from .providers.addresses import is_exposed
 from .settings import Settings
 from .stream import RunStream
+from .tools import toolset
 from .wire import Request
 from .wire.fields import dump
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from anyio.abc import TaskGroup
 
     from .auth import Auth
     from .exchange import Transport
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from .messages import ToolSpec
     from .response import Response
 
-__all__ = ("Model", "ModelCaller")
+__all__ = ("Model",)
 
 
 class Model:
@@ -96,7 +100,7 @@ class Model:
             The stream. Nothing is sent before it is used.
         """
         history = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        caller = ModelCaller(self, tools=tools, settings=settings, include_raw=include_raw)
+        caller = Caller(self, toolset(tools), settings=settings, include_raw=include_raw)
         return RunStream(Loop(history, new_from=len(history)), caller)
 
     async def complete(
@@ -123,7 +127,7 @@ class Model:
             ProviderError: The call failed.
         """
         history = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        caller = ModelCaller(self, tools=tools, settings=settings, streamed=False)
+        caller = Caller(self, toolset(tools), settings=settings, streamed=False)
         return await RunStream(Loop(history, new_from=len(history)), caller).drained()
 
     def prepare(
@@ -190,47 +194,12 @@ class Model:
             return self._shared.transport, False
         return self._client.make_transport(), True
 
+    @property
+    def tasks(self) -> TaskGroup | None:
+        """Where tools may run beside the reader: in the shared client's task group."""
+        return self._shared.tasks if self._shared is not None else None
+
 
 def _new_call_id() -> str:
     """Make an id for a call that came without one; unique over all turns of a conversation."""
     return f"call_{token_hex(12)}"
-
-
-class ModelCaller:
-    """What one run calls its model with; see `cogent.stream.Caller`."""
-
-    def __init__(
-        self,
-        model: Model,
-        *,
-        tools: Sequence[ToolSpec] = (),
-        settings: Settings | None = None,
-        include_raw: bool = False,
-        streamed: bool = True,
-    ) -> None:
-        self._streamed = streamed
-        self._model = model
-        self._tools = tools
-        self._settings = settings
-        self._include_raw = include_raw
-        self._transport: Transport | None = None
-        self._owned = False
-
-    def call(self, messages: tuple[Message, ...]) -> ModelCall:
-        """Prepare a call."""
-        if self._transport is None:
-            self._transport, self._owned = self._model.open_transport()
-        return self._model.prepare(
-            messages,
-            transport=self._transport,
-            tools=self._tools,
-            settings=self._settings,
-            include_raw=self._include_raw,
-            streamed=self._streamed,
-        )
-
-    async def aclose(self) -> None:
-        """Close the run's own connections."""
-        transport, self._transport = self._transport, None
-        if transport is not None and self._owned:
-            await transport.aclose()

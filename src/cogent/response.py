@@ -7,16 +7,17 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING
 
-from .messages import ReasoningPart, TextPart
+from .messages import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from .chunks import FinishReason, Metadata, ToolCall, Usage
-    from .messages import Message
     from .rate_limit import RateLimit
 
-__all__ = ("Response", "Turn")
+__all__ = ("Response", "Turn", "conversation")
+
+NOT_RUN = "The call was not run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Turn:
         finish_reason: Why it stopped; ``None`` if it did not come to an end.
         metadata: What the end of the turn told.
         tool_calls: The calls that it asks for.
+        results: What came of those that were run, in the order of the calls.
         headers: Headers of the HTTP response, names in lower case.
         rate_limit: What they tell of the provider's limits.
     """
@@ -36,6 +38,7 @@ class Turn:
     finish_reason: FinishReason | None = None
     metadata: Metadata = field(default_factory=lambda: _no_metadata())
     tool_calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResultPart, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_limit: RateLimit | None = None
 
@@ -92,13 +95,12 @@ class Response:
     def messages(self) -> tuple[Message, ...]:
         """The whole conversation, to go on with: feeds ``message_history``.
 
-        A turn that was cut off is left with what every provider accepts: its text, and the
-        reasoning that was signed. Calls that were not finished are dropped.
+        It is in a form that every provider accepts, wherever the run ended: what was cut off is
+        dropped, and calls that were not run are answered with that. Only where the run ended
+        for the sake of its calls are they left open.
         """
-        kept = [
-            turn.message if turn.finish_reason else _closed(turn.message) for turn in self.turns
-        ]
-        return self.history + tuple(message for message in kept if message.parts)
+        waits = self.finish_reason in ("approval", "tool_calls")
+        return self.history + conversation(self.turns, leave_open=waits)
 
     @property
     def new_messages(self) -> tuple[Message, ...]:
@@ -141,7 +143,35 @@ class Response:
         return self.turns[-1].rate_limit if self.turns else None
 
 
-def _closed(message: Message) -> Message:
+def conversation(turns: Sequence[Turn], *, leave_open: bool = False) -> tuple[Message, ...]:
+    """Give the messages that turns amount to, in a form that every provider accepts.
+
+    A turn that was cut off keeps its text, the reasoning that was signed, and the calls that were
+    run. A call without a result gets one which says that it was not run.
+
+    Args:
+        turns: The turns, in order.
+        leave_open: The calls of the last turn wait to be answered.
+    """
+    said: list[Message] = []
+    for turn in turns:
+        ran = {result.call_id for result in turn.results}
+        message = turn.message if turn.finish_reason else _closed(turn.message, ran)
+        results = turn.results
+        if not (leave_open and turn is turns[-1]):
+            results += tuple(
+                ToolResultPart(part.id, part.name, NOT_RUN, is_error=True)
+                for part in message.parts
+                if isinstance(part, ToolCallPart) and part.id not in ran
+            )
+        if message.parts:
+            said.append(message)
+        if results:
+            said.append(Message("tool", results))
+    return tuple(said)
+
+
+def _closed(message: Message, ran: Collection[str]) -> Message:
     """Drop from a message that was cut off what may not be sent back."""
     return replace(
         message,
@@ -150,6 +180,7 @@ def _closed(message: Message) -> Message:
             for part in message.parts
             if isinstance(part, TextPart)
             or (isinstance(part, ReasoningPart) and (part.signature or part.redacted))
+            or (isinstance(part, ToolCallPart) and part.id in ran)
         ),
     )
 

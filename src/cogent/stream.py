@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import anyio
 
-from .chunks import Chunk, RawChunk, RetryChunk, TurnChunk
-from .errors import ProviderError, UsageError
+from .chunks import Chunk, NoticeChunk, RawChunk, RetryChunk, TurnChunk
+from .errors import LimitExceeded, ProviderError, RunError, UsageError
 from .exchange import Interrupted
-from .loop import CallModel
+from .loop import CallModel, Finish, RunTools, Stop
 from .response import Response, Turn
 
 if TYPE_CHECKING:
@@ -25,26 +25,15 @@ if TYPE_CHECKING:
     from typing import Self
 
     from .call import ModelCall
+    from .caller import Caller
     from .chunks import FinishReason, Metadata
     from .loop import Action, Loop
-    from .messages import Message
+    from .tool_batch import ToolBatch
 
-__all__ = ("Caller", "RunStream", "TextStream")
+__all__ = ("RunStream", "TextStream")
 
 CLOSE_SECONDS = 5.0
 """Most time that letting go of a connection takes, or is waited for where another task does it."""
-
-
-class Caller(Protocol):
-    """What a run calls its model with."""
-
-    def call(self, messages: tuple[Message, ...]) -> ModelCall:
-        """Prepare a call; nothing is sent before its first step."""
-        ...
-
-    async def aclose(self) -> None:
-        """Release what the run does not share with others."""
-        ...
 
 
 class RunStream(AsyncIterator[Chunk]):
@@ -68,6 +57,7 @@ class RunStream(AsyncIterator[Chunk]):
         self._next: Action | None = None  # what to do before the current call can go on
         self._call: ModelCall | None = None
         self._in_turn = False  # the current call has not come to its end
+        self._batch: ToolBatch | None = None  # the calls of this turn that were started
         self._handed = 0
         self._began: float | None = None
         self._first: float | None = None
@@ -131,8 +121,7 @@ class RunStream(AsyncIterator[Chunk]):
         self._cancelled = True
         self._finish_reason = "cancelled"
         self._ready.clear()
-        if self._call is not None:
-            self._call.interrupt()
+        self._interrupt()
 
     async def drained(self) -> Response:
         """Read to the end, and give the whole `Response`; the stream is closed in any case.
@@ -154,8 +143,7 @@ class RunStream(AsyncIterator[Chunk]):
         if self._busy:
             if self._let_go is None:
                 self._let_go = anyio.Event()
-            if self._call is not None:
-                self._call.interrupt()
+            self._interrupt()
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await self._let_go.wait()
             return
@@ -185,6 +173,7 @@ class RunStream(AsyncIterator[Chunk]):
             so_far = Turn(
                 call.message,
                 metadata=call.metadata,
+                results=tuple(self._batch.results.values()) if self._batch else (),
                 headers=call.headers,
                 rate_limit=call.rate_limit,
             )
@@ -244,6 +233,7 @@ class RunStream(AsyncIterator[Chunk]):
                 await self._release()
             if isinstance(error, ProviderError):
                 error.chunks = self._handed
+            if isinstance(error, ProviderError | RunError):
                 error.partial = self.partial
             if isinstance(error, Exception):
                 self._failure = error
@@ -260,20 +250,83 @@ class RunStream(AsyncIterator[Chunk]):
         if self._began is None:
             self._began = anyio.current_time()
             self._next = self._loop.begin()
-        if isinstance(self._next, CallModel):
-            if self._call is not None:
-                await self._call.aclose()
-                self._stop_if_asked()
-            self._call = self._caller.call(self._next.messages)
-            self._next = None
-            self._in_turn = True
-        assert self._call is not None
-        chunks = await self._call.step()
-        self._stop_if_asked()
+        chunks: list[Chunk] = []
+        while not chunks:
+            await self._prepare()
+            step = self._step_model if self._in_turn else self._step_tools
+            chunks = await self._within_limit(step)
+            self._stop_if_asked()
         self._elapsed = anyio.current_time() - self._began
         if self._first is None and not isinstance(chunks[0], RetryChunk):
             self._first = self._elapsed
         self._ready.extend(chunks)
+
+    async def _prepare(self) -> None:
+        """Do what the loop has decided, if it has."""
+        action, self._next = self._next, None
+        if isinstance(action, Stop):
+            raise action.error
+        if action is not None and self._call is not None:
+            # While tools run, and for the next turn, the connection is free.
+            await self._call.aclose()
+            self._stop_if_asked()
+        if isinstance(action, CallModel):
+            self._call = self._caller.call(action.messages)
+            self._in_turn = True
+        elif isinstance(action, RunTools):
+            self._start(action)
+
+    async def _step_model(self) -> list[Chunk]:
+        call = self._call
+        assert call is not None
+        chunks = await call.step()
+        if self._caller.eager:
+            for ended in call.decoder.ended_calls():
+                if self._loop.may_start(ended):
+                    self._batch = self._batch or self._caller.batch(len(self._loop.turns) + 1)
+                    self._batch.start(ended)
+        if self._batch is None:
+            return chunks
+        # What came meanwhile of tools stands before the end of the turn.
+        last = [chunks.pop()] if isinstance(chunks[-1], TurnChunk) else []
+        return [*chunks, *self._batch.arrived(), *last]
+
+    async def _step_tools(self) -> list[Chunk]:
+        batch = self._batch
+        assert batch is not None
+        chunks = await batch.step() if batch.busy else []
+        self._loop.note_results(tuple(batch.results.values()))
+        if not batch.busy:
+            self._batch = None
+            action = self._loop.tools_ended(tuple(batch.results.values()), batch.errors)
+            self._next = action
+            if isinstance(action, Finish):
+                chunks.append(TurnChunk(finish_reason=action.reason, tool_calls=action.pending))
+        return chunks
+
+    def _start(self, action: RunTools) -> None:
+        """Run the calls of a turn that has ended, as far as they do not run yet."""
+        self._batch = self._batch or self._caller.batch(len(self._loop.turns))
+        for call in action.calls:
+            self._batch.start(call)
+        for call in action.repeated:
+            told = f"the model makes the same call of {call.name!r} again"
+            data = {"call_id": call.id, "name": call.name}
+            self._ready.append(NoticeChunk(code="repeated_call", message=told, data=data))
+
+    async def _within_limit(self, step: Callable[[], Awaitable[list[Chunk]]]) -> list[Chunk]:
+        seconds = self._caller.total_seconds
+        if seconds is None:
+            return await step()
+        assert self._began is not None
+        with anyio.CancelScope(deadline=self._began + seconds):
+            return await step()
+        raise LimitExceeded(f"the run may take {seconds:g} seconds", "total_seconds")
+
+    def _interrupt(self) -> None:
+        for work in (self._call, self._batch):
+            if work is not None:
+                work.interrupt()
 
     def _stop_if_asked(self) -> None:
         """Heed `cancel`, or `aclose` of another task, where it found no wait to end."""
@@ -284,22 +337,26 @@ class RunStream(AsyncIterator[Chunk]):
         """Take note of the end of a turn, when it is handed out: until then it can be cancelled."""
         call = self._call
         assert call is not None
-        self._in_turn = False
-        turn = Turn(
-            message=call.message,
-            finish_reason=chunk.finish_reason,
-            metadata=chunk.metadata or {},
-            tool_calls=tuple(chunk.tool_calls),
-            headers=call.headers,
-            rate_limit=call.rate_limit,
-        )
-        self._next = self._loop.turn_ended(turn)
-        if isinstance(self._next, CallModel):
-            return
+        if self._in_turn:
+            self._in_turn = False
+            turn = Turn(
+                message=call.message,
+                finish_reason=chunk.finish_reason,
+                metadata=chunk.metadata or {},
+                tool_calls=tuple(chunk.tool_calls),
+                headers=call.headers,
+                rate_limit=call.rate_limit,
+            )
+            self._next = self._loop.turn_ended(turn)
+        if isinstance(self._next, Finish):
+            self._finish(chunk, self._next)
+
+    def _finish(self, chunk: TurnChunk, action: Finish) -> None:
+        """Make a chunk the final one."""
         assert self._first is not None
-        self._finish_reason = chunk.finish_reason = self._next.reason
+        self._finish_reason = chunk.finish_reason = action.reason
         self._final = chunk.metadata = {
-            **turn.metadata,
+            **self._loop.turns[-1].metadata,
             "tokens": self.partial.usage,
             "turns": len(self._loop.turns),
             "first_chunk_seconds": self._first,
@@ -313,10 +370,16 @@ class RunStream(AsyncIterator[Chunk]):
         self._closed = True
         with anyio.move_on_after(CLOSE_SECONDS, shield=True):
             try:
-                if self._call is not None:
-                    await self._call.aclose()
+                if self._batch is not None:
+                    await self._batch.aclose()
+                    if not self._in_turn:
+                        self._loop.note_results(tuple(self._batch.results.values()))
             finally:
-                await self._caller.aclose()
+                try:
+                    if self._call is not None:
+                        await self._call.aclose()
+                finally:
+                    await self._caller.aclose()
 
 
 class TextStream(AsyncIterator[str]):

@@ -19,9 +19,6 @@ DIRECTORY = reference("seed")
 
 requires_document = pytest.mark.skipif(not DIRECTORY.is_dir(), reason="reference data not present")
 
-NEEDS_TOOLS = ("Streaming with Tools",)
-"""The examples that cannot be run without tools."""
-
 _FENCE = re.compile(r"```(\w*)\s*$")
 _HEADING = re.compile(r"(#{2,6})\s+(.+?)\s*$")
 
@@ -110,7 +107,7 @@ def names_for(name: str) -> dict:
     """Give what a reader has at hand at an example: what those above it define."""
     names: dict = {}
     for above in examples().values():
-        if above.line < example(name).line and above.name not in NEEDS_TOOLS:
+        if above.line < example(name).line:
             above.define(names)
     return names
 
@@ -118,4 +115,4 @@ def names_for(name: str) -> dict:
 def _defines(node: ast.stmt) -> bool:
     if isinstance(node, ast.Assign):
         return isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name)
-    return isinstance(node, ast.Import | ast.ImportFrom | ast.AsyncFunctionDef)
+    return isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef)

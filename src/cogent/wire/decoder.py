@@ -29,6 +29,8 @@ from .fields import Object, obj
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from ..chunks import ToolCall
+
 __all__ = ("Decoder", "Framer")
 
 
@@ -201,6 +203,15 @@ class Decoder(BlockWriter):
     def message(self) -> Message:
         """What the model has said so far."""
         return Message("assistant", message_parts(self._blocks, self.dialect), self.dialect)
+
+    def ended_calls(self) -> tuple[ToolCall, ...]:
+        """Give the calls that the wire has closed so far, though their turn may go on.
+
+        A call without any argument text is left out: until the turn has ended, it may be one
+        that was cut short.
+        """
+        ended = [block for block in self._blocks if block.kind == "call" and block.ended]
+        return tool_calls(block for block in ended if block.size and block.id)
 
     # What a dialect fills in.
 

@@ -116,6 +116,7 @@ class GeminiParts(SSEDecoder):
                 given = call.get("args")
                 whole = given if isinstance(given, str) else dump(obj(given)).decode()
                 self._arguments(block, whole, chunks)
+                block.ended = True
             self._sign(block, signature)
         if self._streamed is None:
             # Without a name: fillers, and the end of a call that had said so itself.
@@ -150,3 +151,4 @@ class GeminiParts(SSEDecoder):
             self._streamed = None
             written = arguments.as_json()
             self._arguments(block, written if whole else written[:-1], chunks)
+            block.ended = whole

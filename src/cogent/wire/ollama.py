@@ -108,6 +108,7 @@ class OllamaDecoder(Decoder):
         arguments = function.get("arguments")
         given = arguments if isinstance(arguments, str) else dump(obj(arguments)).decode()
         self._arguments(block, given, chunks)
+        block.ended = True
 
     def _done(self, document: Object, chunks: list[Chunk]) -> None:
         self.raw_finish_reason = optional(document, "done_reason")

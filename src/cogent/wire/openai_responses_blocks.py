@@ -91,6 +91,7 @@ class ItemDecoder(SSEDecoder):
             self._name_call(item, data, chunks)
             given = data.get("arguments" if kind == "function_call" else "input")
             self._catch_up(item, "call", 0, given, chunks)
+            self._block_of(item, "call", 0).ended = True
         elif kind in _FIRST:
             self._complete_parts(item, chunks)
         elif not already:

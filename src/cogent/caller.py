@@ -1,0 +1,90 @@
+"""What one run calls its model and its tools with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .limits import Limits
+from .tool_batch import ToolBatch
+from .tools import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .call import ModelCall
+    from .exchange import Transport
+    from .messages import Message, ToolSpec
+    from .model import Model
+    from .settings import Settings
+    from .tools import AnyTool
+
+__all__ = ("Caller",)
+
+
+class Caller:
+    """The model, tools and connections of one run.
+
+    Args:
+        model: Whom to ask.
+        tools: What the model is told of, by name.
+        context: The value that tools get.
+        limits: How long tools and the run may take.
+        eager: Start tools while the model still speaks, where a shared client lends its tasks.
+        settings: For each call.
+        include_raw: Also hand out each event as a `RawChunk`.
+        streamed: Ask for a stream, and not for one document.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        tools: Mapping[str, AnyTool | ToolSpec],
+        *,
+        context: object = None,
+        limits: Limits | None = None,
+        eager: bool = False,
+        settings: Settings | None = None,
+        include_raw: bool = False,
+        streamed: bool = True,
+    ) -> None:
+        self.eager = eager and model.tasks is not None
+        self._limits = limits or Limits()
+        self.total_seconds = self._limits.total_seconds
+        self._model = model
+        self._tools = tools
+        self._specs = tuple(t.spec if isinstance(t, Tool) else t for t in tools.values())
+        self._context = context
+        self._settings = settings
+        self._include_raw = include_raw
+        self._streamed = streamed
+        self._transport: Transport | None = None
+        self._owned = False
+
+    def call(self, messages: tuple[Message, ...]) -> ModelCall:
+        """Prepare a call; nothing is sent before its first step."""
+        if self._transport is None:
+            self._transport, self._owned = self._model.open_transport()
+        return self._model.prepare(
+            messages,
+            transport=self._transport,
+            tools=self._specs,
+            settings=self._settings,
+            include_raw=self._include_raw,
+            streamed=self._streamed,
+        )
+
+    def batch(self, turn: int) -> ToolBatch:
+        """Prepare to run the calls of a turn, counted from 1."""
+        return ToolBatch(
+            self._tools,
+            context=self._context,
+            turn=turn,
+            seconds=self._limits.tool_seconds,
+            group=self._model.tasks,
+        )
+
+    async def aclose(self) -> None:
+        """Close the run's own connections."""
+        transport, self._transport = self._transport, None
+        if transport is not None and self._owned:
+            await transport.aclose()

@@ -1,0 +1,41 @@
+"""How much one run may do before it is stopped. Pure data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from .errors import ConfigurationError
+
+__all__ = ("Limits",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much one run may do; ``None`` sets no limit. What is over it is a `LimitExceeded`.
+
+    Attributes:
+        turns: Model calls.
+        total_tokens: Tokens of all turns together, as far as the provider tells; checked before
+            each further turn.
+        tool_calls: Calls that are run; those of a turn are run all or none.
+        total_seconds: From the first use of the stream, the reader's own time included.
+        tool_seconds: For each call of a tool that has no ``timeout`` of its own. The model is
+            told, and the run goes on.
+        tool_errors: Failures of one tool in a row that the model may try to mend.
+    """
+
+    turns: int | None = 25
+    total_tokens: int | None = None
+    tool_calls: int | None = None
+    total_seconds: float | None = None
+    tool_seconds: float | None = None
+    tool_errors: int | None = 3
+
+    def __post_init__(self) -> None:
+        """Refuse what would stop every run."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and value < (
+                0 if each.name in ("tool_calls", "tool_errors") else 1e-9
+            ):
+                raise ConfigurationError(f"the limit {each.name} must be positive, not {value}")

@@ -1,0 +1,108 @@
+"""One call of one tool, from the model's words to the result that goes back to it."""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+
+from .errors import ToolError
+from .messages import ToolResultPart, ToolSpec
+from .tools import Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pydantic import ValidationError
+
+    from .chunks import ToolCall
+    from .run_context import RunContext
+    from .tools import AnyTool
+
+__all__ = ("run_call",)
+
+
+async def run_call(
+    tools: Mapping[str, AnyTool | ToolSpec],
+    call: ToolCall,
+    context: RunContext[object],
+    seconds: float | None,
+) -> tuple[ToolResultPart, Exception | None]:
+    """Run a call. Whatever goes wrong is a result that the model can correct.
+
+    Cancelling cancels an async tool; a sync one goes on in its thread, and is not waited for.
+
+    Args:
+        tools: Every tool of the agent.
+        call: What the model asks for.
+        context: What the tool is told.
+        seconds: How long a tool without a timeout of its own may take.
+
+    Returns:
+        The result, and the exception if there was one.
+    """
+    try:
+        tool = _find(tools, call.name)
+        text = _text_of(await _run(tool, call, context, tool.timeout or seconds))
+    except Exception as error:  # noqa: BLE001 - a tool may raise anything, and the model is told
+        said = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
+        return ToolResultPart(call.id, call.name, said, is_error=True), error
+    most = tool.max_result_characters
+    if len(text) > most:
+        text = f"{text[:most]}\n[cut: the first {most} of {len(text)} characters]"
+    return ToolResultPart(call.id, call.name, text), None
+
+
+def _find(tools: Mapping[str, AnyTool | ToolSpec], name: str) -> AnyTool:
+    tool = tools.get(name)
+    if not isinstance(tool, Tool):
+        raise ToolError(f"There is no tool named {name!r}. The tools are: {', '.join(tools)}.")
+    return tool
+
+
+async def _run(
+    tool: AnyTool, call: ToolCall, context: RunContext[object], seconds: float | None
+) -> object:
+    given, named = _bound(tool, call, context)
+    with anyio.move_on_after(seconds) as scope:
+        if tool.is_async:
+            return await tool.function(*given, **named)
+        function = partial(tool.function, *given, **named)
+        value = await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
+        return await value if inspect.isawaitable(value) else value
+    assert scope.cancelled_caught
+    raise ToolError(f"The tool did not finish within {seconds:g} seconds.")
+
+
+def _bound(
+    tool: AnyTool, call: ToolCall, context: RunContext[object]
+) -> tuple[list[object], dict[str, object]]:
+    from pydantic import ValidationError
+    from pydantic_core import to_json
+
+    if call.arguments is None:
+        raise ToolError("The arguments are no JSON object. Write them anew.")
+    written = to_json(call.arguments).decode() if call.custom else call.arguments_json
+    try:
+        return tool.signature.bind(written, context)
+    except ValidationError as error:
+        raise ToolError(f"The arguments do not fit:\n{_faults(error)}") from error
+
+
+def _faults(error: ValidationError) -> str:
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    return "\n".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+
+
+def _text_of(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        return to_json(value).decode()
+    except PydanticSerializationError as error:
+        raise ToolError(f"The tool gave a result that JSON cannot hold: {error}") from error

@@ -1,0 +1,201 @@
+"""Tools: functions that a model may call."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import cached_property, update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+
+from .errors import ConfigurationError
+from .messages import ToolSpec
+from .tool_signature import ToolSignature, read_signature
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ("MAX_RESULT_CHARACTERS", "AnyTool", "Tool", "tool", "toolset")
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+MAX_RESULT_CHARACTERS = 200_000
+"""Most characters of one result by default, about 50,000 tokens."""
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class Tool(Generic[P, R]):
+    """A function that a model may call; called from Python it is the function itself.
+
+    A sync function runs in a worker thread, where cancelling does not reach it: the run goes on
+    without waiting for it.
+
+    Args:
+        function: What it does. Name, description and parameters are read from its signature and
+            docstring; a parameter annotated `RunContext` is given by the run and hidden from the
+            model.
+        name: In place of the function's.
+        description: In place of the docstring's.
+        timeout: Seconds after which a call is cancelled, and the model told so.
+        requires_approval: A call ends the run, which goes on once the call is approved.
+        max_result_characters: What is over it is cut off, and the model told so.
+    """
+
+    def __init__(
+        self,
+        function: Callable[P, R],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout: float | None = None,
+        requires_approval: bool = False,
+        max_result_characters: int = MAX_RESULT_CHARACTERS,
+    ) -> None:
+        update_wrapper(self, function)
+        self.function = function
+        self.name = name or str(getattr(function, "__name__", type(function).__name__))
+        self.timeout = timeout
+        self.requires_approval = requires_approval
+        self.max_result_characters = max_result_characters
+        self._description = description
+        if not _NAME.fullmatch(self.name):
+            raise ConfigurationError(
+                f"a tool's name has letters, digits, _ and -, 64 at most, not {self.name!r}: "
+                "give name="
+            )
+        if timeout is not None and timeout <= 0:
+            raise ConfigurationError(f"tool {self.name}: timeout must be positive, not {timeout}")
+
+    @cached_property
+    def signature(self) -> ToolSignature:
+        """What the function tells of itself.
+
+        Raises:
+            ConfigurationError: Its signature is not one that a model could call.
+        """
+        return read_signature(self.function, self.name)
+
+    @cached_property
+    def spec(self) -> ToolSpec:
+        """The tool as the model is told of it.
+
+        Raises:
+            ConfigurationError: As for `signature`.
+        """
+        described = self.signature.description if self._description is None else self._description
+        return ToolSpec(self.name, described, self.signature.schema)
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is to be awaited."""
+        return inspect.iscoroutinefunction(self.function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function."""
+        return self.function(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Tool[..., R]:
+        """Bind a method to its object."""
+        if instance is None:
+            return self
+        return Tool(
+            self.function.__get__(instance, owner),
+            name=self.name,
+            description=self._description,
+            timeout=self.timeout,
+            requires_approval=self.requires_approval,
+            max_result_characters=self.max_result_characters,
+        )
+
+    def __repr__(self) -> str:
+        return f"Tool({self.name!r})"
+
+
+AnyTool = Tool[..., Any]
+
+
+@overload
+def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout: float | None = None,
+    requires_approval: bool = False,
+    max_result_characters: int = MAX_RESULT_CHARACTERS,
+) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+
+
+def tool(
+    function: Callable[P, R] | None = None,
+    /,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    timeout: float | None = None,
+    requires_approval: bool = False,
+    max_result_characters: int = MAX_RESULT_CHARACTERS,
+) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
+    """Make a function, sync or async, a tool; a method likewise.
+
+    ::
+
+        @tool
+        def search(query: str, limit: int = 5) -> list[str]:
+            \"\"\"Search for information.
+
+    Args:
+                query: What to look for.
+                limit: Most results.
+            \"\"\"
+
+    Args:
+        function: The function; see `Tool`.
+        name: See `Tool`.
+        description: See `Tool`.
+        timeout: See `Tool`.
+        requires_approval: See `Tool`.
+        max_result_characters: See `Tool`.
+
+    Raises:
+        ConfigurationError: The name cannot be a tool's. A signature that no model could call is
+            an error when an agent is built with the tool.
+    """
+
+    def made(function: Callable[P, R]) -> Tool[P, R]:
+        return Tool(
+            function,
+            name=name,
+            description=description,
+            timeout=timeout,
+            requires_approval=requires_approval,
+            max_result_characters=max_result_characters,
+        )
+
+    return made if function is None else made(function)
+
+
+def toolset(
+    given: Iterable[AnyTool | ToolSpec | Callable[..., object]],
+) -> dict[str, AnyTool | ToolSpec]:
+    """Put tools in order of their names; a plain function becomes a tool.
+
+    Raises:
+        ConfigurationError: Two have one name, something is no tool, or a signature cannot be
+            called by a model.
+    """
+    tools: dict[str, AnyTool | ToolSpec] = {}
+    for each in given:
+        if not callable(each) and not isinstance(each, ToolSpec):
+            raise ConfigurationError(f"a tool is a function, a Tool or a ToolSpec, not {each!r}")
+        made = each if isinstance(each, Tool | ToolSpec) else Tool(each)
+        if made.name in tools:
+            raise ConfigurationError(f"two tools are named {made.name!r}: give one another name")
+        if isinstance(made, Tool):
+            _ = made.spec  # a bad signature is told here, and not at the first run
+        tools[made.name] = made
+    return tools

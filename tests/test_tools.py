@@ -1,0 +1,280 @@
+"""Tools: what the model is told of a function, and how its words become a call."""
+
+from __future__ import annotations
+
+import enum
+import functools
+import json
+from dataclasses import dataclass
+from typing import Annotated, Literal, Optional
+
+import pytest
+from pydantic import BaseModel, Field, ValidationError
+from typing_extensions import TypedDict
+
+from cogent import ConfigurationError, RunContext, Tool, ToolSpec, tool
+from cogent.tools import toolset
+
+CONTEXT = RunContext(context="ours")
+
+
+class Unit(enum.Enum):
+    CELSIUS = "C"
+    FAHRENHEIT = "F"
+
+
+class Place(TypedDict):
+    city: str
+
+
+@dataclass
+class Span:
+    days: int = 1
+
+
+class Query(BaseModel):
+    text: str
+    unit: Unit = Unit.CELSIUS
+
+
+def schema(function) -> dict:
+    return dict(Tool(function, name="f").spec.parameters)
+
+
+def called(function, **arguments):
+    """Call a function as a model would."""
+    given, named = Tool(function, name="f").signature.bind(json.dumps(arguments), CONTEXT)
+    return function(*given, **named)
+
+
+def test_the_model_is_told_name_description_and_parameters():
+    @tool
+    def search(query: str, limit: int = 5) -> str:
+        """Search for information.
+
+        Only what is public.
+
+        Args:
+            query: What to
+                look for.
+            limit: Most results.
+
+        Returns:
+            A line for each.
+        """
+        return query * limit
+
+    assert search("ab", 2) == "abab"
+    assert search.spec == ToolSpec(
+        "search",
+        "Search for information.\n\nOnly what is public.",
+        {
+            "type": "object",
+            "properties": {
+                "query": {"type": "string", "description": "What to look for."},
+                "limit": {"type": "integer", "default": 5, "description": "Most results."},
+            },
+            "required": ["query"],
+            "additionalProperties": False,
+        },
+    )
+
+
+def numpy(a: int):
+    """Do.
+
+    Parameters
+    ----------
+    a : int
+        The number.
+    """
+
+
+def sphinx(a: int):
+    """Do.
+
+    :param a: The number.
+    """
+
+
+@pytest.mark.parametrize("function", [numpy, sphinx])
+def test_docstrings_of_every_style(function):
+    assert Tool(function).spec.description == "Do."
+    assert schema(function)["properties"]["a"]["description"] == "The number."
+
+
+def test_an_annotation_s_own_description_wins():
+    def f(a: Annotated[int, Field(description="Nearer.", ge=1)]):
+        """Do.
+
+        Args:
+            a: Farther.
+        """
+
+    assert schema(f)["properties"]["a"] == {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Nearer.",
+    }
+
+
+def test_types_are_validated_and_made():
+    def f(
+        u: Unit,
+        p: Place,
+        s: Span,
+        q: Query,
+        lit: Literal["x", "y"] = "x",
+        o: Optional[int] = None,  # noqa: UP045 - as people write it
+        n: list[Query] | None = None,
+    ):
+        return u, p, s, q, lit, o, n
+
+    made = called(
+        f,
+        u="F",
+        p={"city": "Oslo"},
+        s={"days": "3"},
+        q={"text": "t"},
+        n=[{"text": "m", "unit": "F"}],
+    )
+    assert made == (
+        Unit.FAHRENHEIT,
+        {"city": "Oslo"},
+        Span(3),
+        Query(text="t"),
+        "x",
+        None,
+        [Query(text="m", unit=Unit.FAHRENHEIT)],
+    )
+    properties = schema(f)["properties"]
+    assert properties["o"] == {
+        "anyOf": [{"type": "integer"}, {"type": "null"}],
+        "default": None,
+    }
+    assert properties["lit"] == {"type": "string", "enum": ["x", "y"], "default": "x"}
+    assert schema(f)["required"] == ["u", "p", "s", "q"]
+
+
+@pytest.mark.parametrize("given", ["[]", "{", '{"a": "x"}', '{"a": 1, "b": 2}', "{}", "1"])
+def test_what_does_not_fit_is_refused(given):
+    def f(a: int): ...
+
+    with pytest.raises(ValidationError):
+        Tool(f).signature.bind(given, CONTEXT)
+
+
+def test_positional_and_free_keyword_parameters():
+    def f(a: int, /, *, b: int = 2, **rest: int):
+        return a, b, rest
+
+    assert called(f, a=1, c=3) == (1, 2, {"c": 3})
+    assert schema(f)["additionalProperties"] == {"type": "integer"}
+
+
+@pytest.mark.parametrize("names", [("json", "schema", "copy"), ("model_name", "self_", "_x")])
+def test_any_name_will_do(names):
+    source = f"def f({', '.join(f'{name}: int' for name in names)}): return ({', '.join(names)})"
+    space: dict = {}
+    exec(source, space)
+    assert called(space["f"], **dict.fromkeys(names, 1)) == (1, 1, 1)
+
+
+def test_the_context_is_given_and_hidden():
+    def f(a: int, ctx: RunContext[str]):
+        return a, ctx.context
+
+    def g(ctx: RunContext):
+        return ctx
+
+    assert called(f, a=1) == (1, "ours")
+    assert called(g) is CONTEXT
+    assert list(schema(f)["properties"]) == ["a"]
+    with pytest.raises(ValidationError):
+        Tool(f).signature.bind('{"a": 1, "ctx": {}}', CONTEXT)
+
+
+def test_methods_are_bound():
+    class Shop:
+        stock = 3
+
+        @tool(timeout=2)
+        async def count(self, kind: str) -> int:
+            """Count."""
+            return self.stock
+
+    bound = Shop().count
+    assert (bound.name, bound.timeout, bound.is_async) == ("count", 2, True)
+    assert list(bound.spec.parameters["properties"]) == ["kind"]
+    with pytest.raises(ConfigurationError, match=r"instance\.count"):
+        _ = Shop.count.spec
+
+
+def test_partials_and_objects_are_tools_too():
+    def f(a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    class Adder:
+        def __call__(self, a: int) -> int:
+            """Add one."""
+            return a + 1
+
+    part = Tool(functools.partial(f, b=1), name="part")
+    assert part.signature.bind('{"a": 1}', CONTEXT)[1] == {"a": 1}
+    assert Tool(Adder()).name == "Adder"
+    assert called(Adder(), a=1) == 2
+
+
+def unknown(a: Missing): ...  # noqa: F821 - that is the point
+
+
+class Opaque:
+    """No schema."""
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (lambda a: a, "give name="),
+        (unknown, "Missing"),
+        (lambda: None, "give name="),
+    ],
+)
+def test_what_no_model_could_call(function, told):
+    with pytest.raises(ConfigurationError, match=told):
+        toolset([function])
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("def f(a): ...", "parameter a needs an annotation"),
+        ("def f(*a: int): ...", r"\*a has no name"),
+        ("def f(a: Opaque): ...", "no JSON schema"),
+    ],
+)
+def test_signatures_are_checked_when_tools_are_collected(source, told):
+    space = {"Opaque": Opaque}
+    exec(source, space)
+    with pytest.raises(ConfigurationError, match=told):
+        toolset([space["f"]])
+
+
+def test_a_toolset_has_one_of_each_name():
+    def f(): ...
+
+    spec = ToolSpec("g")
+    tools = toolset([f, spec])
+    assert list(tools) == ["f", "g"]
+    assert tools["g"] is spec
+    with pytest.raises(ConfigurationError, match="two tools"):
+        toolset([f, Tool(f)])
+    with pytest.raises(ConfigurationError, match="is a function"):
+        toolset(["f"])
+
+
+@pytest.mark.parametrize("options", [{"name": "a b"}, {"name": "x" * 65}, {"timeout": 0}])
+def test_options_are_checked_at_once(options):
+    with pytest.raises(ConfigurationError):
+        tool(**options)(numpy)
