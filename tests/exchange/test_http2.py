@@ -14,6 +14,7 @@ import pytest
 
 from cogent.errors import ConfigurationError, NoResponse, StreamInterrupted
 from cogent.exchange import Call
+from cogent.exchange.http2 import _SharedReads
 from cogent.exchange.httpx import HTTPXTransport
 from cogent.exchange.own_client import OwnClients
 from tests.support.cancelling import CancelledAt, cancelled_at_each_wait
@@ -83,6 +84,69 @@ async def test_many_streams(server, certificates):
         assert bodies == [b"two"] * 18
     assert server.versions == ["2"] * 20
     assert len(server.clients) == 1
+
+
+class Connection:
+    """What the sharing of reads knows of a connection, and streams that wait for their part."""
+
+    def __init__(self) -> None:
+        self._events = {1: [], 3: [], 5: [], 7: []}
+        self._comes = anyio.Event()
+        self.scopes: dict[int, anyio.CancelScope] = {}
+        self.done: set[int] = set()
+        self.reads = 0
+
+    async def _receive_events(self, request, stream_id=None) -> None:
+        self.reads += 1
+        await self._comes.wait()
+        self._comes = anyio.Event()
+
+    async def send(self, *numbers: int) -> None:
+        """Let something come for these streams."""
+        for number in numbers:
+            self._events[number].append(b"part")
+        self._comes.set()
+        await anyio.wait_all_tasks_blocked()
+
+    async def start(self, tasks) -> None:
+        """Start a reader of each stream, in their order."""
+        shared = _SharedReads(self)
+
+        async def wait(number: int) -> None:
+            with anyio.CancelScope() as self.scopes[number]:
+                while not self._events[number]:
+                    await shared(None, number)
+                self.done.add(number)
+
+        for number in self._events:
+            tasks.start_soon(wait, number)
+            await anyio.wait_all_tasks_blocked()
+
+
+async def test_silent_streams_keep_nothing_from_the_others():
+    """What comes for a stream is handed over at once, whoever of the others has read it."""
+    connection = Connection()
+    async with anyio.create_task_group() as tasks:
+        await connection.start(tasks)
+        await connection.send(5, 7)
+        assert connection.done == {5, 7}
+        await connection.send(3)
+        await connection.send(1)
+    assert connection.done == {1, 3, 5, 7}
+    assert connection.reads == 3
+
+
+async def test_readers_that_are_cancelled():
+    """Who reads, or is to read next, and is cancelled in that moment, leaves it to another."""
+    connection = Connection()
+    async with anyio.create_task_group() as tasks:
+        await connection.start(tasks)
+        connection.scopes[1].cancel()  # it reads, and 3 will be told to be next
+        for number in (3, 5):
+            connection.scopes[number].cancel()
+        await anyio.wait_all_tasks_blocked()
+        await connection.send(7)
+    assert connection.done == {7}
 
 
 async def test_left_streams_do_not_add_up(certificates):

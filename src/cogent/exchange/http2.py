@@ -53,7 +53,7 @@ def shared_start(
                     pool._connections.append(sent.connection)
             for connection in _http2_connections(pool):
                 if not isinstance(connection._receive_events, _SharedReads):
-                    connection._receive_events = _SharedReads(connection._receive_events)
+                    connection._receive_events = _SharedReads(connection)
 
     return trace
 
@@ -77,22 +77,43 @@ async def reset_left_streams(client: Any, request: Any) -> None:
 
 
 class _SharedReads:
-    """Reads once for all streams that wait, and then lets each look whether it has something."""
+    """Reads for all streams of a connection, one at a time, and wakes those that got something."""
 
-    def __init__(self, read: Callable[..., Awaitable[None]]) -> None:
-        self._read = read
-        self._reading: anyio.Event | None = None
+    def __init__(self, connection: Any) -> None:
+        self._read = connection._receive_events
+        self._got = connection._events
+        self._reading = False
+        self._waiting: dict[anyio.Event, int | None] = {}
 
     async def __call__(self, request: Any, stream_id: int | None = None) -> None:
-        if self._reading is not None:
-            await self._reading.wait()  # the caller looks, and calls again
+        """Return when there may be something; the caller looks, and calls again if not."""
+        if self._reading:
+            turn = anyio.Event()
+            self._waiting[turn] = stream_id
+            try:
+                await turn.wait()
+            except BaseException:
+                self._waiting.pop(turn, None)
+                if turn.is_set():
+                    self._wake()  # it was to read, and will not
+                raise
             return
-        self._reading = anyio.Event()
+        self._reading = True
         try:
             await self._read(request, stream_id)
         finally:
-            done, self._reading = self._reading, None
-            done.set()
+            self._reading = False
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake who got something, who waits to write, and one more, to read next."""
+        reader = self._reading
+        for turn, stream_id in tuple(self._waiting.items()):
+            ready = stream_id is None or self._got.get(stream_id)
+            if ready or not reader:
+                reader = reader or not ready
+                del self._waiting[turn]
+                turn.set()
 
 
 def _pool(client: Any, url: Any) -> Any:
