@@ -32,14 +32,14 @@ class Client:
 
     Without one, each run has connections of its own, closed with it.
 
-    Connections are our own, and these options are for them, or a caller's ``http_client``.
+    The connections are our own, for which the first options are, or a caller's ``http_client``.
 
     Args:
         proxy: URL of a proxy for all calls, to this machine too: ``http``, ``https``, or with
             ``httpx[socks]`` ``socks5``. It may hold credentials, which are shown nowhere.
             ``None`` asks the environment, and goes to this machine directly.
         verify: Who vouches for a server: a file or folder of CA certificates in PEM, instead of
-            the public ones, or an ``ssl.SSLContext``, in which the protocols to offer are set.
+            the public ones, or an ``ssl.SSLContext``, whose ALPN protocols are then set.
         cert: The certificate to show to a server: one PEM file with certificate and key,
             ``(certificate, key)``, or ``(certificate, key, password)``.
         http2: Speak HTTP/2 with servers that do, over TLS; takes ``cogent-stream[http2]``. The
