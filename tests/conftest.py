@@ -111,8 +111,8 @@ def serve() -> Iterator[Callable[..., ScriptServer]]:
     with ExitStack() as stack:
         servers: list[ScriptServer] = []
 
-        def start(*scripts: object) -> ScriptServer:
-            servers.append(stack.enter_context(ScriptServer(*scripts)))
+        def start(*scripts: object, **options: object) -> ScriptServer:
+            servers.append(stack.enter_context(ScriptServer(*scripts, **options)))
             return servers[-1]
 
         yield start

@@ -27,8 +27,9 @@ from cogent import (
     Timeouts,
     UsageError,
 )
-from cogent.exchange.httpx import _tls_context
+from cogent.exchange.own_client import _default_context
 
+from .support.cancelling import CancelledAt
 from .support.script_server import (
     answer,
     document,
@@ -56,6 +57,11 @@ def pool_of(client: Client):
     return client.transport._own[False]._transport._pool
 
 
+def free(client: Client) -> int:
+    """Give how many more calls may run."""
+    return client.transport._slots._total.value
+
+
 def stuck(client: Client) -> list:
     """Give the pool's connections that serve nobody and are not to be had either."""
     pool = pool_of(client)
@@ -79,6 +85,31 @@ def test_one_of_client_and_http_client():
     """Whose connections are used is said once."""
     with pytest.raises(ConfigurationError, match="not both"):
         Model("openai:gpt-4o", client=Client(), http_client=httpx.AsyncClient(verify=False))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"proxy": "http://127.0.0.1:1"},
+        {"verify": "ca.pem"},
+        {"cert": "client.pem"},
+        {"http2": True},
+        {"max_connections": 5},
+        {"max_connections_per_host": 5},
+    ],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_are_for_our_own_connections(options):
+    """What a caller's client does is the caller's to set, and nothing is passed over."""
+    with pytest.raises(ConfigurationError, match="set them on http_client itself"):
+        Client(http_client=httpx.AsyncClient(verify=False), **options)
+
+
+@pytest.mark.parametrize("limit", ["max_connections", "max_connections_per_host"])
+def test_limit_that_lets_nothing_run(limit):
+    """It is refused when the client is made, and not when it is entered."""
+    with pytest.raises(ConfigurationError, match="at least 1"):
+        Client(**{limit: 0})
 
 
 async def test_its_timeouts_and_policy_are_the_default(serve):
@@ -133,15 +164,36 @@ async def test_cancelled_in_the_queue(serve):
                 tasks.start_soon(partial(_read, chunks))
             await server.until_requests(2)
             await anyio.wait_all_tasks_blocked()
-            waiting = [chunks for chunks in queued if not chunks._call._exchange._holds_slot]
+            waiting = [chunks for chunks in queued if not chunks._call._exchange._slot.held]
             assert len(waiting) == 4
             for chunks in waiting:
                 chunks.cancel()
             await anyio.wait_all_tasks_blocked()
             gate.set()
-        assert client.transport._slots.value == 2
+        assert free(client) == 2
         assert await ask(shared) == "Hello"
     assert len(server.requests) == 3
+
+
+async def test_a_slow_host_stops_itself_alone(serve):
+    """The call after the n-th to a host waits, also for one cancelled; another host's does not."""
+    gate = threading.Event()
+    slow = serve(forever(read, hold(gate), send(answer("Hello"))))
+    quick = serve(HELLO)
+    async with Client(max_connections_per_host=2, max_connections=4) as client:
+        async with anyio.create_task_group() as tasks:
+            calls = [model(slow, client=client).stream("hi") for _ in range(5)]
+            for chunks in calls:
+                tasks.start_soon(partial(_read, chunks))
+            await slow.until_requests(2)
+            await anyio.wait_all_tasks_blocked()
+            assert await ask(model(quick, client=client)) == "Hello"
+            next(c for c in calls if not c._call._exchange._slot.held).cancel()
+            await anyio.wait_all_tasks_blocked()
+            assert len(slow.requests) == 2
+            gate.set()
+        assert free(client) == 4
+    assert (len(slow.requests), slow.accepted) == (4, 2)
 
 
 async def _read(chunks) -> None:
@@ -167,7 +219,7 @@ async def test_churn(serve):
         assert set(done) == {"Hello"}
         assert len(done) >= 133
         assert stuck(client) == []
-        assert client.transport._slots.value == 8
+        assert free(client) == 8
         done.clear()
         async with anyio.create_task_group() as tasks:
             for _ in range(50):
@@ -175,31 +227,6 @@ async def test_churn(serve):
         assert done == ["Hello"] * 50
         assert stuck(client) == []
         assert len(pool_of(client).connections) <= 8
-
-
-class CancelledAt:
-    """Await something, and cancel the scope when it waits for the n-th time."""
-
-    def __init__(self, awaitable, scope: anyio.CancelScope, n: int) -> None:
-        self.awaitable = awaitable
-        self.scope = scope
-        self.left = n
-
-    def __await__(self):
-        steps = self.awaitable.__await__()
-        resume, value = steps.send, None
-        while True:
-            try:
-                trap = resume(value)
-            except StopIteration as end:
-                return end.value
-            self.left -= 1
-            if self.left == 0:
-                self.scope.cancel()
-            try:
-                resume, value = steps.send, (yield trap)
-            except BaseException as error:  # noqa: BLE001 - passed on
-                resume, value = steps.throw, error
 
 
 async def test_cancelled_at_every_wait(serve):
@@ -214,7 +241,7 @@ async def test_cancelled_at_every_wait(serve):
                 assert text == "Hello"
                 break
             assert stuck(client) == []
-            assert client.transport._slots.value == 1
+            assert free(client) == 1
             gc.collect()
         assert n > 5
         assert await ask(shared) == "Hello"
@@ -273,7 +300,7 @@ async def test_callers_http_client(serve, library, give):
 
 async def test_tls_context_is_made_once(monkeypatch):
     """The certificates are loaded for the first client that needs them, and never again."""
-    _tls_context.cache_clear()
+    _default_context.cache_clear()
     made = []
     make = ssl.create_default_context
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .errors import UsageError
+from .errors import ConfigurationError, UsageError
 from .exchange.httpx import HTTPXTransport
+from .exchange.own_client import OwnClients
+from .exchange.slots import Slots
 from .retry import RetryPolicy
 from .settings import Timeouts
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from .exchange import Transport
     from .exchange.httpx import HTTPClient
+    from .exchange.own_client import Cert, Verify
 
 __all__ = ("Client",)
 
@@ -33,26 +36,58 @@ class Client:
 
     Without one, each run has connections of its own, closed with it.
 
+    The connections are our own, for which the first options are, or a caller's ``http_client``.
+
     Args:
+        proxy: URL of a proxy for all calls, to this machine too: ``http``, ``https``, or with
+            ``httpx[socks]`` ``socks5``. It may hold credentials, which are shown nowhere.
+            ``None`` asks the environment, and goes to this machine directly.
+        verify: Who vouches for a server: a file or folder of CA certificates in PEM, instead of
+            the public ones, or an ``ssl.SSLContext``, whose ALPN protocols are then set.
+        cert: The certificate to show to a server: one PEM file with certificate and key,
+            ``(certificate, key)``, or ``(certificate, key, password)``.
+        http2: Speak HTTP/2 with servers that do, over TLS; takes ``cogent-stream[http2]``. The
+            calls to one host are then streams of one connection. Leaving one early resets that
+            stream alone; but a server that ends the connection, even in an orderly way
+            (GOAWAY), breaks all calls that are on it.
+        max_connections_per_host: Most calls at a time to one host; more wait their turn. It
+            counts calls, also where HTTP/2 needs fewer connections for them.
+        max_connections: Most calls at a time to all hosts; ``None`` sets no limit.
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient``, used by what it
-            can do (proxies, HTTP/2, certificates) and never closed.
-        max_connections: Most calls at a time on our own connections; more wait their turn.
+            can do and never closed.
         timeouts: How long to wait.
         retry: When to try again.
+
+    Raises:
+        ConfigurationError: An option cannot be used, lacks a package, or comes with
+            ``http_client``.
     """
 
     def __init__(
         self,
         *,
+        proxy: str | None = None,
+        verify: Verify = True,
+        cert: Cert | None = None,
+        http2: bool = False,
+        max_connections_per_host: int = 100,
+        max_connections: int | None = None,
         http_client: HTTPClient | None = None,
-        max_connections: int = 100,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
     ) -> None:
         self.timeouts = timeouts or Timeouts()
         self.retry = retry or RetryPolicy()
+        options = (proxy, verify, cert, http2, max_connections_per_host, max_connections)
+        if http_client is not None and options != (None, True, None, False, 100, None):
+            raise ConfigurationError(
+                "proxy, verify, cert, http2 and the limits are for our own connections: "
+                "set them on http_client itself"
+            )
+        self._own = OwnClients(proxy=proxy, verify=verify, cert=cert, http2=http2)
         self._http_client = http_client
-        self._max_connections = max_connections
+        self._limits = (max_connections_per_host, max_connections)
+        Slots(*self._limits)  # says now what is wrong with them
         self._transport: Transport | None = None
         self._tasks: TaskGroup | None = None
 
@@ -105,4 +140,4 @@ class Client:
 
     def make_transport(self) -> Transport:
         """Make connections of the kind that this client was asked for."""
-        return HTTPXTransport(self._http_client, max_connections=self._max_connections)
+        return HTTPXTransport(self._http_client, own=self._own, slots=Slots(*self._limits))

@@ -22,6 +22,7 @@ from cogent.errors import (
 )
 from cogent.exchange import Call, DeadlineReached
 from cogent.exchange.httpx import HTTPXTransport
+from cogent.exchange.slots import Slots
 from tests.support.script_server import (
     LAST,
     document,
@@ -46,7 +47,7 @@ def call(server, **headers) -> Call:
 async def transport(request):
     """Give a transport on our own client, or on a caller's of either library."""
     if request.param == "own":
-        made = HTTPXTransport(max_connections=2)
+        made = HTTPXTransport(slots=Slots(9, 2))
         yield made
         await made.aclose()
         return
@@ -182,7 +183,7 @@ async def test_calls_queue_for_a_slot(serve):
     """With all slots taken a call waits before the client's pool and not in it."""
     gate = threading.Event()
     server = serve(forever(read, hold(gate), send(document(200, b"one"))))
-    transport = HTTPXTransport(max_connections=2)
+    transport = HTTPXTransport(slots=Slots(9, 2))
     bodies = []
 
     async def one() -> None:
@@ -195,7 +196,7 @@ async def test_calls_queue_for_a_slot(serve):
         await anyio.wait_all_tasks_blocked()
         pool = transport._own[False]._transport._pool
         assert len(pool._requests) == 2
-        assert transport._slots.statistics().tasks_waiting == 3
+        assert transport._slots._total.statistics().tasks_waiting == 3
         gate.set()
     assert bodies == [b"one"] * 5
     assert server.accepted == 2
@@ -205,12 +206,12 @@ async def test_calls_queue_for_a_slot(serve):
 async def test_slot_of_a_dropped_exchange(serve):
     """An exchange that is dropped unclosed gives its slot back when it is collected."""
     server = serve([read, send(document(200, b""))])
-    transport = HTTPXTransport(max_connections=1)
+    transport = HTTPXTransport(slots=Slots(9, 1))
     exchange = transport.exchange(call(server))
     await exchange.head(None)
     response = exchange._response
     del exchange
-    assert transport._slots.value == 1
+    assert transport._slots._total.value == 1
     await response.aclose()
     await transport.aclose()
 
@@ -218,7 +219,7 @@ async def test_slot_of_a_dropped_exchange(serve):
 async def test_deadline_and_cancel_while_queued(serve):
     """A call that gives up in the queue leaves it, and takes no slot along."""
     server = serve(forever(read, send(document(200, b"one"))))
-    transport = HTTPXTransport(max_connections=1)
+    transport = HTTPXTransport(slots=Slots(9, 1))
     first = transport.exchange(call(server))
     await first.head(None)
     queued = transport.exchange(call(server))
@@ -228,7 +229,7 @@ async def test_deadline_and_cancel_while_queued(serve):
         await transport.exchange(call(server)).head(None)
     await queued.aclose()
     await first.aclose()
-    assert transport._slots.value == 1
+    assert transport._slots._total.value == 1
     assert await whole(transport.exchange(call(server))) == b"one"
     await transport.aclose()
 

@@ -12,6 +12,7 @@ import itertools
 import json
 import select
 import socket
+import ssl
 import struct
 import threading
 from contextlib import suppress
@@ -93,6 +94,8 @@ class Connection:
     def play(self, script: Iterable[Step]) -> None:
         """Play the script, then wait until the client leaves."""
         try:
+            if isinstance(self._sock, ssl.SSLSocket):
+                self._shake_hands(self._sock)
             for step in script:
                 step(self)
             while self._sock.fileno() >= 0:
@@ -112,6 +115,15 @@ class Connection:
         with suppress(OSError):  # it may have ended already
             self._sock.shutdown(socket.SHUT_RDWR)
 
+    def _shake_hands(self, sock: ssl.SSLSocket) -> None:
+        try:
+            sock.do_handshake()
+        except OSError:
+            # The client is to read why; closing now could reset the connection before it does.
+            self._sock = socket.socket(fileno=sock.detach())
+            while True:
+                self._more()
+
     def _more(self) -> None:
         try:
             data = self._sock.recv(65536)
@@ -130,12 +142,14 @@ class ScriptServer:
 
     Args:
         scripts: One for each connection; none: it only accepts.
+        tls: Speak TLS.
 
     Attributes:
         connections: All connections, in order.
     """
 
-    def __init__(self, *scripts: Iterable[Step]) -> None:
+    def __init__(self, *scripts: Iterable[Step], tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._scripts = [tuple(script) for script in scripts] or [()]
         self.connections: list[Connection] = []
         self._gates: set[threading.Event] = set()
@@ -168,7 +182,7 @@ class ScriptServer:
 
     @property
     def url(self) -> str:
-        return f"http://{self.origin}/v1"
+        return f"http{'s' if self._tls else ''}://{self.origin}/v1"
 
     @property
     def accepted(self) -> int:
@@ -223,6 +237,8 @@ class ScriptServer:
                 return
             # Each step's bytes are a packet of their own.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             script = self._scripts[min(self.accepted, len(self._scripts) - 1)]
             connection = Connection(self, sock)
             self.note(lambda c=connection: self.connections.append(c))

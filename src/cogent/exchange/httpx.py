@@ -1,13 +1,13 @@
 """The port, filled by ``httpx``: our own client, or a caller's ``httpx`` or ``httpx2`` client.
 
-The one file that knows these libraries. Clients of either are used by what both offer, and their
-exceptions are mapped by the phase in which they come: the same fault has different classes on
-different loops. Cancelling the innermost read is the one way to leave a body early that unwinds
-all of the library's nested generators at once, in this task, without a warning on trio.
+Clients of either library are used by what both offer. Cancelling the innermost read is the one
+way to leave a body early that unwinds all of the library's nested generators at once, in this
+task, without a warning on trio.
 """
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -16,22 +16,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from ..errors import (
-    BadResponse,
-    CogentError,
-    ConfigurationError,
-    ConnectFailed,
-    NoResponse,
-    ProviderError,
-    StreamInterrupted,
-    UsageError,
-    quoted,
-)
+from ..errors import BadResponse, UsageError, quoted
+from .faults import body_fault, head_fault, malformed, proxy_refusal, shows_headers
+from .http2 import reset_left_streams, shared_start
+from .own_client import OwnClients
 from .port import DeadlineReached, Head, Interrupted
+from .slots import Slot, Slots
 from .wait import Wait
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Mapping
 
     from .port import Call
@@ -41,9 +34,9 @@ __all__ = ("CLOSE_SECONDS", "HTTPClient", "HTTPXTransport")
 CLOSE_SECONDS = 2.0
 """Most time that closing a connection may take."""
 
-_CONNECT_FAULTS = frozenset(
-    {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
-)
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no header may hold (RFC 9110, section 5.5). On HTTP/2 the libraries would send it."""
 
 
 class _Response(Protocol):
@@ -51,6 +44,8 @@ class _Response(Protocol):
 
     status_code: int
 
+    @property
+    def reason_phrase(self) -> str: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
     def aiter_raw(self) -> AsyncIterator[bytes]: ...
@@ -83,18 +78,28 @@ class HTTPClient(Protocol):
 
 
 class HTTPXTransport:
-    """Makes exchanges on one client.
+    """Makes exchanges on a caller's client, or on our own.
+
+    Calls queue here, for a `Slot`, and never in the client's pool, which loses connections for
+    good when a queued request is cancelled.
 
     Args:
-        client: A caller's client: used, never closed. ``None`` makes one at the first exchange.
-        max_connections: Most exchanges at a time on our own client. They queue here and never in
-            the client's pool, which loses slots for good when a queued request is cancelled.
+        client: A caller's client: used without limit, never closed.
+        own: Makes our own clients, at the first exchange that needs them, if there is no caller's.
+        slots: Limits the exchanges on our own clients.
     """
 
-    def __init__(self, client: HTTPClient | None = None, *, max_connections: int = 100) -> None:
+    def __init__(
+        self,
+        client: HTTPClient | None = None,
+        *,
+        own: OwnClients | None = None,
+        slots: Slots | None = None,
+    ) -> None:
         self._callers = client
+        self._make = own or OwnClients()
         self._own: dict[bool, HTTPClient] = {}  # by whether it speaks TLS
-        self._slots = anyio.Semaphore(max_connections) if client is None else None
+        self._slots = slots or Slots()
         self._closed = False
 
     def exchange(self, call: Call) -> HTTPXExchange:
@@ -109,8 +114,8 @@ class HTTPXTransport:
             return HTTPXExchange(self._callers, call, None)
         tls = call.url.startswith("https:")
         if tls not in self._own:
-            self._own[tls] = _own_client(tls=tls)
-        return HTTPXExchange(self._own[tls], call, self._slots)
+            self._own[tls] = self._make.make(tls=tls)
+        return HTTPXExchange(self._own[tls], call, self._slots.slot(call.url))
 
     async def aclose(self) -> None:
         """Close our own connections."""
@@ -124,31 +129,36 @@ class HTTPXTransport:
 class HTTPXExchange:
     """One request and its answer; see `cogent.exchange.Exchange`."""
 
-    def __init__(self, client: HTTPClient, call: Call, slots: anyio.Semaphore | None) -> None:
+    def __init__(self, client: HTTPClient, call: Call, slot: Slot | None) -> None:
         self._client = client
         self._call = call
-        self._slots = slots
-        self._holds_slot = False
+        self._slot = slot
+        self._request: Any = None  # the library's own type
         self._response: _Response | None = None
         self._body: AsyncIterator[bytes] | None = None
+        self._whole = False
         self._decompress: Callable[[bytes], bytes] | None = None
         self._wait = Wait()
 
     async def head(self, deadline: float | None) -> Head:
         """Send the request and wait for the head of the answer."""
+        if any(_CONTROL.search(value) for value in self._call.headers.values()):
+            raise malformed()
         try:
             response = await self._wait.run(deadline, self._send)
         except (DeadlineReached, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001 - of two libraries, told apart by name
-            fault = _head_fault(error)
-            fault.__cause__ = None if _shows_headers(error) else error
+            fault = head_fault(error)
+            fault.__cause__ = None if shows_headers(error) else error
         else:
             return self._begin(response)
         raise fault  # out here, so that what shows a header is not its context either
 
     def _begin(self, response: _Response) -> Head:
         self._response = response
+        if response.status_code == 407:
+            raise proxy_refusal(f"407 {response.reason_phrase}")
         headers = {name.lower(): value for name, value in response.headers.items()}
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding in ("gzip", "deflate"):
@@ -175,11 +185,12 @@ class HTTPXExchange:
                     return data
         except StopAsyncIteration:
             self._body = None
+            self._whole = True
             return b""
         except (DeadlineReached, Interrupted):
             raise
         except Exception as error:
-            raise _body_fault(error) from error
+            raise body_fault(error) from error
 
     def interrupt(self) -> None:
         """Make the wait that is in progress, or the next one, raise `Interrupted`."""
@@ -199,24 +210,19 @@ class HTTPXExchange:
             if response is not None:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                     await response.aclose()
+            if self._request is not None and not self._whole:
+                with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
+                    await reset_left_streams(self._client, self._request)
         finally:
-            self._release_slot()
-
-    def __del__(self) -> None:
-        self._release_slot()
-
-    def _release_slot(self) -> None:
-        if self._holds_slot and self._slots is not None:
-            self._holds_slot = False
-            self._slots.release()
+            if self._slot is not None:
+                self._slot.release()
 
     async def _send(self) -> _Response:
-        if self._slots is not None and not self._holds_slot:
-            await self._slots.acquire()
-            self._holds_slot = True
+        if self._slot is not None:
+            await self._slot.acquire()
         call = self._call
         # The library's own limit is on the connection only; all other waits are bounded here.
-        request = self._client.build_request(
+        self._request = request = self._client.build_request(
             "POST",
             call.url,
             headers=dict(call.headers),
@@ -224,7 +230,10 @@ class HTTPXExchange:
             timeout=(call.connect_timeout, None, None, None),
         )
         request.stream = _without_generator(request.stream.__class__)(call.body)
-        return await self._client.send(request, stream=True, follow_redirects=False)
+        with anyio.CancelScope() as scope:
+            request.extensions["trace"] = shared_start(self._client, request.url, scope)
+            return await self._client.send(request, stream=True, follow_redirects=False)
+        raise AssertionError  # nobody cancels this scope
 
 
 class _Once(AsyncIterator[bytes]):
@@ -247,63 +256,3 @@ def _without_generator(body: type) -> type:
     and trio complains about it.
     """
     return type(body.__name__, (body,), {"__aiter__": lambda self: _Once(b"".join(self))})
-
-
-@cache
-def _tls_context() -> ssl.SSLContext:
-    """Load the certificate authorities once: it costs 20 ms and more each time."""
-    import httpx
-
-    return httpx.create_ssl_context()
-
-
-@cache
-def _no_tls_context() -> ssl.SSLContext:
-    """A context that trusts nobody, for clients that are never to speak TLS; costs nothing."""
-    import ssl
-
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _own_client(*, tls: bool) -> HTTPClient:
-    import httpx
-
-    # Proxies of the environment are honoured, except for this machine itself.
-    direct: dict[str, httpx.AsyncBaseTransport | None] = {
-        "all://127.0.0.1": None,
-        "all://localhost": None,
-        "all://[::1]": None,
-    }
-    return httpx.AsyncClient(
-        verify=_tls_context() if tls else _no_tls_context(),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-        timeout=None,  # noqa: S113 - bounded by the deadlines of each wait
-        mounts=direct,
-    )
-
-
-def _shows_headers(error: Exception) -> bool:
-    """Tell whether an exception's text may repeat a header, and so a key."""
-    return type(error).__name__ in ("LocalProtocolError", "UnicodeEncodeError")
-
-
-def _head_fault(error: Exception) -> CogentError:
-    name = type(error).__name__
-    if _shows_headers(error) or name == "InvalidURL":
-        return ConfigurationError("the request cannot be sent: its URL or a header is malformed")
-    told = quoted(str(error)) or name
-    if name in _CONNECT_FAULTS:
-        fault: ProviderError = ConnectFailed(f"cannot connect: {told}")
-        if "CERTIFICATE" in told.upper():
-            fault.retryable = False
-        return fault
-    if name == "RemoteProtocolError" and "disconnected" not in told:
-        return BadResponse(f"the answer is not HTTP: {told}")
-    return NoResponse(f"the connection ended before an answer came: {told}")
-
-
-def _body_fault(error: Exception) -> ProviderError:
-    told = quoted(str(error)) or type(error).__name__
-    if isinstance(error, zlib.error):
-        return BadResponse(f"the body's encoding is broken: {told}")
-    return StreamInterrupted(f"the connection broke in the body: {told}")

@@ -1,0 +1,93 @@
+"""What went wrong in an exchange, told from the exceptions of ``httpx`` or ``httpx2``.
+
+They are told apart by name, and by the phase in which they come: the same fault has different
+classes on different loops.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from ..errors import (
+    BadResponse,
+    CogentError,
+    ConfigurationError,
+    ConnectFailed,
+    NoResponse,
+    ProviderError,
+    StreamInterrupted,
+    quoted,
+)
+
+__all__ = ("body_fault", "head_fault", "malformed", "proxy_refusal", "shows_headers")
+
+_CONNECT_FAULTS = frozenset(
+    {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"}
+)
+
+
+def shows_headers(error: Exception) -> bool:
+    """Tell whether an exception's text may repeat a header, and so a key."""
+    return type(error).__name__ in ("LocalProtocolError", "UnicodeEncodeError")
+
+
+def head_fault(error: Exception) -> CogentError:
+    """Make the error of a request that got no answer."""
+    name = type(error).__name__
+    if shows_headers(error) or name == "InvalidURL":
+        return malformed()
+    tls = _tls_error(error)
+    told = quoted(str(error) or str(tls or "")) or name
+    if name == "ProxyError":
+        return proxy_refusal(told)
+    if "CERTIFICATE" in told.upper() or "UNKNOWN_CA" in told.upper():
+        return _certificate_refusal(told)
+    if name in _CONNECT_FAULTS:
+        return ConnectFailed(f"cannot connect: {told}")
+    ended = ("disconnected", "ConnectionTerminated", "StreamReset")
+    if name == "RemoteProtocolError" and not any(word in told for word in ended):
+        return BadResponse(f"the answer is not HTTP: {told}")
+    return NoResponse(f"the connection ended before an answer came: {told}")
+
+
+def malformed() -> ConfigurationError:
+    """Make the error of a request that HTTP cannot carry. It repeats nothing of it."""
+    return ConfigurationError("the request cannot be sent: its URL or a header is malformed")
+
+
+def body_fault(error: Exception) -> ProviderError:
+    """Make the error of an answer that broke off."""
+    told = quoted(str(error)) or type(error).__name__
+    if isinstance(error, zlib.error):
+        return BadResponse(f"the body's encoding is broken: {told}")
+    return StreamInterrupted(f"the connection broke in the body: {told}")
+
+
+def proxy_refusal(told: str) -> ConnectFailed:
+    """Make the error of a proxy that lets nothing through; ``told`` is its status and phrase."""
+    mend = "; its URL takes credentials, http://user:password@host" if told[:3] == "407" else ""
+    fault = ConnectFailed(f"cannot connect: the proxy answers {told}{mend}")
+    fault.retryable = told[:1] == "5"  # it may not reach the host now; what it refuses, it refuses
+    return fault
+
+
+def _certificate_refusal(told: str) -> ConnectFailed:
+    if "ALERT" in told.upper():  # sent by the server
+        fault = ConnectFailed(
+            f"cannot connect: the server does not accept this client's certificate, or wants one: "
+            f"{told}; give it as Client(cert=...)"
+        )
+    else:
+        fault = ConnectFailed(
+            f"cannot connect: the server's certificate is not trusted: {told}; "
+            "if a CA of your own has signed it, give that as Client(verify='ca.pem')"
+        )
+    fault.retryable = False
+    return fault
+
+
+def _tls_error(error: BaseException | None) -> BaseException | None:
+    """Find what TLS said; on trio it is not in the text of the library's exception."""
+    while error is not None and not any(c.__name__ == "SSLError" for c in type(error).__mro__):
+        error = error.__cause__ or error.__context__
+    return error
