@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..wire import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Quirks
 from .addresses import azure_url, groq_base_url, ollama_host, ollama_v1
 from .credentials import Credential
@@ -9,48 +11,34 @@ from .provider import Provider
 
 __all__ = ("VENDORS",)
 
-_OPENAI_HEADERS = {"openai-organization": "OPENAI_ORG_ID", "openai-project": "OPENAI_PROJECT_ID"}
 _OLDER = Quirks(max_tokens_field="max_tokens")
 
+_OPENAI = Provider(
+    name="openai",
+    dialect=OPENAI_CHAT,
+    base_url="https://api.openai.com/v1",
+    base_url_env="OPENAI_BASE_URL",
+    credentials=(Credential("OPENAI_API_KEY"),),
+    env_headers={"openai-organization": "OPENAI_ORG_ID", "openai-project": "OPENAI_PROJECT_ID"},
+    models=("gpt-*", "chatgpt-*", "o1", "o1-*", "o3", "o3-*", "o4-*"),
+    quirks=Quirks(user_field="safety_identifier"),
+)
+_AZURE = Provider(
+    name="azure",
+    dialect=OPENAI_CHAT,
+    base_url_env="AZURE_OPENAI_ENDPOINT",
+    locate=azure_url,
+    credentials=(
+        Credential("AZURE_OPENAI_AD_TOKEN"),
+        Credential("AZURE_OPENAI_API_KEY", "api-key", ""),
+    ),
+)
+
 VENDORS = (
-    Provider(
-        name="openai",
-        dialect=OPENAI_CHAT,
-        base_url="https://api.openai.com/v1",
-        base_url_env="OPENAI_BASE_URL",
-        credentials=(Credential("OPENAI_API_KEY"),),
-        env_headers=_OPENAI_HEADERS,
-        models=("gpt-*", "chatgpt-*", "o1", "o1-*", "o3", "o3-*", "o4-*"),
-        quirks=Quirks(user_field="safety_identifier"),
-    ),
-    Provider(
-        name="azure",
-        dialect=OPENAI_CHAT,
-        base_url_env="AZURE_OPENAI_ENDPOINT",
-        locate=azure_url,
-        credentials=(
-            Credential("AZURE_OPENAI_AD_TOKEN"),
-            Credential("AZURE_OPENAI_API_KEY", "api-key", ""),
-        ),
-    ),
-    Provider(
-        name="openai-responses",
-        dialect=OPENAI_RESPONSES,
-        base_url="https://api.openai.com/v1",
-        base_url_env="OPENAI_BASE_URL",
-        credentials=(Credential("OPENAI_API_KEY"),),
-        env_headers=_OPENAI_HEADERS,
-    ),
-    Provider(
-        name="azure-responses",
-        dialect=OPENAI_RESPONSES,
-        base_url_env="AZURE_OPENAI_ENDPOINT",
-        locate=azure_url,
-        credentials=(
-            Credential("AZURE_OPENAI_AD_TOKEN"),
-            Credential("AZURE_OPENAI_API_KEY", "api-key", ""),
-        ),
-    ),
+    _OPENAI,
+    _AZURE,
+    replace(_OPENAI, name="openai-responses", dialect=OPENAI_RESPONSES, models=(), quirks=Quirks()),
+    replace(_AZURE, name="azure-responses", dialect=OPENAI_RESPONSES),
     Provider(
         name="anthropic",
         dialect=ANTHROPIC,
