@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"tools", "wire"},
     "caller": DATA | {"call", "exchange", "limits", "model", "tool_batch", "tools"},
     "stream": DATA | {"call", "caller", "exchange", "loop", "tool_batch"},
-    "testing": DATA | {"framing", "wire", "testing"},
+    "testing": DATA | {"client", "exchange", "framing", "model", "providers", "testing", "wire"},
     # tools
     "run_context": set(),
     "tool_signature": {"errors", "run_context"},

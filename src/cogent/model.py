@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .exchange import Transport
     from .exchange.httpx import HTTPClient
     from .messages import ToolSpec
+    from .providers import Provider
     from .response import Response
 
 __all__ = ("Model",)
@@ -42,6 +43,7 @@ class Model:
 
     Args:
         model: ``provider:model``, or a bare name that is known to be one provider's.
+        provider: A provider that need not be registered; ``model`` is then the model's name.
         api_key: Beats the environment.
         base_url: Beats the environment.
         settings: For every call of this model.
@@ -58,6 +60,7 @@ class Model:
         self,
         model: str,
         *,
+        provider: Provider | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         settings: Settings | None = None,
@@ -68,7 +71,7 @@ class Model:
     ) -> None:
         if client is not None and http_client is not None:
             raise ConfigurationError("give client= or http_client=, not both")
-        self.provider, self.name = resolve(model)
+        self.provider, self.name = (provider, model) if provider else resolve(model)
         self.settings = settings or Settings()
         self._api_key = None if api_key is None else Secret(api_key)
         self._base_url = base_url

@@ -18,6 +18,7 @@ import anyio
 
 from ..errors import BadResponse, UsageError, quoted
 from .faults import body_fault, head_fault, malformed, proxy_refusal, shows_headers
+from .guard import check_allowed
 from .http2 import reset_left_streams, shared_start
 from .own_client import OwnClients
 from .port import DeadlineReached, Head, Interrupted
@@ -110,6 +111,7 @@ class HTTPXTransport:
         """
         if self._closed:
             raise UsageError("this Client was closed while a call was under way")
+        check_allowed(call.url)
         if self._callers is not None:
             return HTTPXExchange(self._callers, call, None)
         tls = call.url.startswith("https:")

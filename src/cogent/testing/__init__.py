@@ -11,8 +11,10 @@ No model is behind it; what it answers is what it was told to. It speaks every d
 Every answer says that it is emulated, in its ``server`` header.
 """
 
+from ..exchange.guard import forbid_requests
 from .record import EmulatedRequest
 from .reply import Fault, Reply
+from .scripted import ScriptedModel
 from .server import Emulator
 
-__all__ = ("EmulatedRequest", "Emulator", "Fault", "Reply")
+__all__ = ("EmulatedRequest", "Emulator", "Fault", "Reply", "ScriptedModel", "forbid_requests")
