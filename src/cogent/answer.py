@@ -34,7 +34,7 @@ class AnswerReader:
 
     Args:
         decoder: Reads the stream.
-        sse: The stream is of server-sent events, so that one that begins with a bracket is none.
+        sse: The stream is of server-sent events, so that one without any of its fields is none.
     """
 
     def __init__(self, decoder: Decoder, *, sse: bool) -> None:
@@ -59,7 +59,7 @@ class AnswerReader:
         first = self._head[:1]
         if first == b"<":
             return []
-        if self._sse and first in (b"{", b"["):
+        if not self.decoder.json_frames and first in (b"{", b"["):
             self._document += data if self._document else data[data.index(first) :]
             if len(self._document) > MAX_EVENT_BYTES:
                 raise BadResponse(f"one document of more than {MAX_EVENT_BYTES} bytes")

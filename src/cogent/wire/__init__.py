@@ -12,6 +12,11 @@ Pure: bytes and values, no transport, loop, clock or randomness; importable with
 """
 
 from .anthropic import ANTHROPIC, AnthropicDecoder, AnthropicEncoder
+from .bedrock_converse import (
+    BEDROCK_CONVERSE,
+    BedrockConverseDecoder,
+    BedrockConverseEncoder,
+)
 from .decoder import Decoder
 from .dialect import Dialect, Quirks, Request
 from .encoder import Encoder
@@ -26,12 +31,15 @@ from .openai_responses import (
 
 __all__ = (
     "ANTHROPIC",
+    "BEDROCK_CONVERSE",
     "DIALECTS",
     "OLLAMA",
     "OPENAI_CHAT",
     "OPENAI_RESPONSES",
     "AnthropicDecoder",
     "AnthropicEncoder",
+    "BedrockConverseDecoder",
+    "BedrockConverseEncoder",
     "Decoder",
     "Dialect",
     "Encoder",
@@ -46,5 +54,8 @@ __all__ = (
     "http_error",
 )
 
-DIALECTS = {dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, OLLAMA)}
+DIALECTS = {
+    dialect.name: dialect
+    for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, OLLAMA, BEDROCK_CONVERSE)
+}
 """Every dialect by its name."""

@@ -70,6 +70,7 @@ class Decoder(BlockWriter):
     dialect: ClassVar[str]
     finish_reasons: ClassVar[Mapping[str, FinishReason]]
     finish_unsaid: ClassVar[FinishReason] = "unknown"  # the end was marked, and no reason given
+    json_frames: ClassVar[bool] = False  # a frame is bare JSON, and a body of JSON no other thing
     framer: Framer
 
     def __init__(
