@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": DATA | {"framing", "wire", "testing"},
     # one call
     "auth": {"exchange", "providers"},
+    "aws": {"errors", "exchange"},
     "answer": {"chunks", "errors", "framing", "wire"},
     "call": DATA | {"answer", "auth", "deadlines", "exchange", "rate_limit", "retry", "wire"},
     "exchange": {"errors", "exchange"},

@@ -88,7 +88,7 @@ def document_in(frame):
     """Give the bytes of the document that a frame holds; none where it holds none."""
     if is_message(frame):
         return read_message(frame).payload
-    head, brace, rest = frame.partition(b"{")
+    _, brace, rest = frame.partition(b"{")
     return (brace + rest).strip()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..wire import ANTHROPIC, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Quirks
-from .addresses import azure_url, groq_base_url, ollama_host, ollama_v1
+from ..wire import ANTHROPIC, BEDROCK_CONVERSE, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Quirks
+from .addresses import aws_url, azure_url, groq_base_url, ollama_host, ollama_v1
 from .credentials import Credential
 from .provider import Provider
 
@@ -61,6 +61,15 @@ VENDORS = (
             Credential("ANTHROPIC_AUTH_TOKEN"),
         ),
         models=("claude-*",),
+    ),
+    Provider(
+        name="bedrock",
+        dialect=BEDROCK_CONVERSE,
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        base_url_env="AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        locate=aws_url,
+        # A Bedrock API key. Other credentials sign each request: see cogent.aws.
+        credentials=(Credential("AWS_BEARER_TOKEN_BEDROCK"),),
     ),
     Provider(
         name="groq",
