@@ -70,15 +70,20 @@ def _name(part: FilePart, form: str) -> str:
     return " ".join(plain.split())[:200] or f"document-{crc32(dump(part.data or part.url)):08x}"
 
 
-def read_media(kind: str, block: Object) -> Media:
-    """Read the block of a part; ``kind`` is its key."""
+def read_media(kind: str, block: Object) -> Media | None:
+    """Read the block of a part; ``kind`` is its key.
+
+    Returns:
+        The part, or ``None`` for a block that says more than a part of ours can.
+    """
     source = obj(block.get("source"))
     data, url = optional(source, "bytes"), optional(obj(source.get("s3Location")), "uri")
-    form = text(block, "format")
+    media_type = _MEDIA_TYPES.get(text(block, "format"))
+    plain = source in ({"bytes": data}, {"s3Location": {"uri": url}})
+    if not plain or media_type is None or not block.keys() <= {"format", "source", "name"}:
+        return None
     if kind == "image":
-        return ImagePart(url, data, _MEDIA_TYPES.get(form, f"image/{form}"))
-    if kind == "audio":
-        return AudioPart(data or "", _MEDIA_TYPES.get(form, f"audio/{form}"))
-    name = text(block, "name")
-    media_type = _MEDIA_TYPES.get(form, "application/octet-stream")
-    return FilePart(url, data, media_type, f"{name}.{form}" if name and form else name or None)
+        return ImagePart(url, data, media_type)
+    if kind == "document":
+        return FilePart(url, data, media_type, f"{text(block, 'name')}.{block['format']}")
+    return None if data is None else AudioPart(data, media_type)

@@ -135,7 +135,7 @@ def _decode_part(block: Object, names: dict[str, str]) -> Part:
     inner = obj(block.get(kind))
     match kind:
         case "image" | "audio" | "document":
-            return read_media(kind, inner)
+            return read_media(kind, inner) or OpaquePart(_NAME, block)
         case "cachePoint":
             return CachePoint(optional(inner, "ttl"))
         case "citationsContent":

@@ -56,7 +56,7 @@ _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
         ContextWindowExceeded,
         r"context_length_exceeded|exceed_context_size",
         r"maximum context length|prompt is too long|exceed context limit|input token count"
-        r"|reduce the length of the messages|context window",
+        r"|reduce the length of the messages|context window|input is too long",
     ),
     (
         ContentFiltered,
@@ -76,8 +76,9 @@ _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
     ),
     (
         AuthenticationError,
-        r"invalid_api_key|authentication|UNAUTHENTICATED|API_KEY_INVALID",
-        r"^unauthorized$|incorrect api key",
+        r"invalid_api_key|authentication|UNAUTHENTICATED|API_KEY_INVALID"
+        r"|^(ExpiredToken|UnrecognizedClient|InvalidSignature)Exception$",
+        r"^unauthorized$|incorrect api key|^authentication failed",
     ),
     (PermissionDenied, r"permission|PERMISSION_DENIED|unsupported_country", _NEVER),
     (NotFound, r"not_found|NOT_FOUND|DeploymentNotFound|NotFoundError", _NEVER),
@@ -113,7 +114,8 @@ _STATUS_OF: tuple[tuple[type[APIError], int], ...] = (
     (BadRequest, 400),
 )
 
-# Statuses that say less than the words beside them: a 400 may be a long prompt, a 429 spent quota.
+# Statuses that say less than the words beside them: a 400 may be a long prompt, a 403 an expired
+# token, a 429 spent quota.
 _REFINED: dict[int, tuple[type[APIError], ...]] = {
     400: (
         ContextWindowExceeded,
@@ -122,7 +124,7 @@ _REFINED: dict[int, tuple[type[APIError], ...]] = {
         AuthenticationError,
         RequestTooLarge,
     ),
-    403: (ContentFiltered,),
+    403: (ContentFiltered, AuthenticationError),
     413: (ContextWindowExceeded,),
     422: (ContextWindowExceeded, ContentFiltered),
     429: (QuotaExceeded, Overloaded),
