@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..chunks import (
@@ -261,16 +261,6 @@ class BedrockConverseDecoder(Decoder):
             chunks.append(MediaChunk(media_type=f"image/{form}" if form else None, data=data))
         else:
             self.ignored += 1
-
-    def _place(self, index: int, block: Block) -> Block:
-        self._blocks.append(block)
-        self._by_index[index] = block
-        return block
-
-    def _of_kind(self, kind: Literal["text", "reasoning"], index: int) -> Block:
-        """Give the block of a delta: only that of a call has a start."""
-        block = self._by_index.get(index)
-        return block if block and block.kind == kind else self._place(index, Block(kind))
 
     def _usage(self, raw: Mapping[str, object]) -> Usage:
         # What the cache took part in is counted apart from input here.
