@@ -157,6 +157,16 @@ async def test_the_region_is_that_of_the_address_or_of_the_environment(url, regi
         assert f"/{expected}/bedrock/aws4_request" in proof["authorization"]
 
 
+async def test_headers_of_aws_are_signed_and_no_others():
+    """AWS demands it of its own; what the way may change would break the signature."""
+    headers = {"content-type": "x", "accept": "x", "x-amz-meta": "x", "x-trace": "x"}
+    proof = await SigV4(credentials=KEYS)(
+        Call("https://bedrock-runtime.us-west-2.amazonaws.com/x", headers, b"{}"), rejected=False
+    )
+    signed = "content-type;host;x-amz-date;x-amz-meta;x-amz-security-token"
+    assert f"SignedHeaders={signed}," in proof["authorization"]
+
+
 async def test_what_is_missing_is_named(monkeypatch):
     """No region, no credentials, no botocore."""
     with pytest.raises(ConfigurationError, match="AWS_REGION"):

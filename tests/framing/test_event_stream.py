@@ -89,6 +89,12 @@ def test_every_type_has_a_header():
     assert kinds == set(range(10))
 
 
+@pytest.mark.parametrize(("bits", "kind"), [(7, 2), (15, 3), (31, 4)])
+def test_a_number_gets_the_narrowest_type(bits, kind):
+    kinds = [encode_message({"n": n})[14] for n in (2**bits - 1, -(2**bits), 2**bits, ~(2**bits))]
+    assert kinds == [kind, kind, kind + 1, kind + 1]
+
+
 def test_every_cutting_gives_the_same():
     wire = encode_message({":event-type": "a"}, b"{}") + encode_message({}) + encode_message({})
     whole, _ = read(wire, [len(wire)])
