@@ -15,7 +15,9 @@ from cogent import (
     StreamTruncated,
 )
 from cogent.answer import AnswerReader
-from cogent.wire import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT
+from cogent.chunks import TextChunk, TurnChunk
+from cogent.wire import ANTHROPIC, BEDROCK_CONVERSE, GEMINI, OLLAMA, OPENAI_CHAT
+from cogent.wire.sse_decoder import SSEDecoder
 
 from .support.cuts import cuttings, pieces
 from .support.script_server import DONE, PREAMBLE, STOP, said
@@ -37,7 +39,7 @@ LINES = b'{"message": {"content": "Hi"}}\n{"message": {}, "done": true, "done_re
 
 def read(body: bytes, lengths: list[int] | None = None, dialect=OPENAI_CHAT):
     """Read a body in these pieces: the text, and the last chunk."""
-    reader = AnswerReader(dialect.decoder(), sse=dialect is not OLLAMA)
+    reader = AnswerReader(dialect.decoder(), sse=issubclass(dialect.decoder, SSEDecoder))
     chunks = []
     for data in pieces(body, lengths or [len(body)]):
         chunks += reader.feed(data)
@@ -180,3 +182,32 @@ def test_an_array_that_was_cut_is_truncated():
     reader.feed(ARRAY[:-60])
     with pytest.raises(StreamTruncated):
         reader.close(clean=True)
+
+
+BINARY = BEDROCK_CONVERSE.encoder().encode_all(
+    [TextChunk("Hi"), TurnChunk(metadata={"raw_finish_reason": "end_turn"})]
+)
+BINARY_DOCUMENT = json.dumps(
+    {"output": {"message": {"content": [{"text": "Hi"}]}}, "stopReason": "end_turn"}
+).encode()
+
+
+@pytest.mark.parametrize("body", [BINARY, BINARY_DOCUMENT], ids=["stream", "document"])
+def test_binary_streams_are_told_from_documents_too(body):
+    """No message begins with a bracket: it would be a gigabyte long."""
+    for lengths in cuttings(body):
+        text, final = read(body, lengths, BEDROCK_CONVERSE)
+        assert (text, final.finish_reason) == ("Hi", "stop")
+
+
+def test_in_place_of_a_binary_stream():
+    """Pages, errors and half a document are told for what they are."""
+    for body, error in (
+        (PAGE, BadResponse),
+        (REFUSAL, Overloaded),
+        (BINARY_DOCUMENT[:-9], StreamTruncated),
+        (STREAM, ProtocolError),
+        (b"", StreamTruncated),
+        (BINARY[:-200], StreamTruncated),
+    ):
+        assert outcome(body, None, BEDROCK_CONVERSE)[0] is error

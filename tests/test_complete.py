@@ -18,7 +18,7 @@ ANSWER = Reply(
 )
 
 
-@pytest.fixture(params=["openai", "anthropic", "ollama"])
+@pytest.fixture(params=["openai", "anthropic", "ollama", "bedrock"])
 def ask(request):
     def model(server: Emulator) -> Model:
         base = f"{server.url}/v1" if request.param == "openai" else server.url

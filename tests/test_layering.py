@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tool_batch": DATA | {"exchange", "run_context", "tool_call", "tools"},
     # one call
     "auth": {"exchange", "providers"},
+    "aws": {"errors", "exchange"},
     "answer": {"chunks", "errors", "framing", "wire"},
     "call": DATA | {"answer", "auth", "deadlines", "exchange", "rate_limit", "retry", "wire"},
     "exchange": {"errors", "exchange"},

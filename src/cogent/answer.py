@@ -34,7 +34,7 @@ class AnswerReader:
 
     Args:
         decoder: Reads the stream.
-        sse: The stream is of server-sent events.
+        sse: The stream is of server-sent events, so that one without any of its fields is none.
     """
 
     def __init__(self, decoder: Decoder, *, sse: bool) -> None:

@@ -31,7 +31,7 @@
         │   ├── StreamInterrupted      because the connection broke
         │   └── StreamStalled          because nothing came any more
         └── ProtocolError          bytes that are not what the provider's protocol allows
-            ├── EventTooLarge      one server-sent event is over the limit
+            ├── EventTooLarge      one event is over the limit
             ├── LineTooLarge       one NDJSON record is over the limit
             ├── ArgumentsTooLarge  the arguments of one tool call are over the limit
             ├── TooDeep            JSON nested deeper than the limit
@@ -330,7 +330,7 @@ class ProtocolError(ProviderError):
 
 
 class EventTooLarge(ProtocolError):
-    """One server-sent event is larger than the limit."""
+    """One event, of text or binary, is larger than the limit."""
 
 
 class LineTooLarge(ProtocolError):

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.timeout(400)]
 ONCE = Settings(max_retries=0)
 
 
-@pytest.fixture(params=["openai", "anthropic", "ollama"])
+@pytest.fixture(params=["openai", "anthropic", "ollama", "bedrock"])
 def ask(request, mock):
     base = f"{mock}/v1" if request.param == "openai" else mock
     model = Model(f"{request.param}:m", api_key="sk-mock", base_url=base)

@@ -6,6 +6,7 @@ import pytest
 
 from cogent import ConfigurationError, ConnectFailed, Model, Settings
 from cogent.providers.addresses import (
+    aws_url,
     azure_url,
     groq_base_url,
     is_exposed,
@@ -112,3 +113,38 @@ async def test_a_key_is_not_sent_in_the_clear():
         asked = Model("vllm:m", base_url="http://0.0.0.0:9/v1", settings=settings, **options)
         with pytest.raises(ConnectFailed):
             await asked.stream("hi").drained()
+
+
+@pytest.mark.parametrize(
+    ("variables", "base", "url"),
+    [
+        (
+            {"AWS_REGION": "eu-west-1"},
+            "https://x.{region}.example",
+            "https://x.eu-west-1.example/r",
+        ),
+        ({"AWS_DEFAULT_REGION": "a-1"}, "https://x.{region}.example", "https://x.a-1.example/r"),
+        (
+            {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"},
+            "https://x.{region}.example",
+            "https://x.eu-west-1.example/r",
+        ),
+        ({}, "https://gateway.example/path/", "https://gateway.example/path/r"),
+    ],
+)
+def test_aws_url(variables, base, url, monkeypatch):
+    """The region is the environment's, where the address asks for one."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, variables.get(name, ""))
+    assert aws_url(base, "/r", "m") == url
+
+
+@pytest.mark.parametrize("region", ["", "eu-west-1.evil.example/"])
+def test_aws_url_without_a_region(region, monkeypatch):
+    """What is no region is never put into a host's name."""
+    monkeypatch.setenv("AWS_REGION", region)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+    with pytest.raises(ConfigurationError, match="AWS_REGION"):
+        aws_url("https://x.{region}.example", "/r", "m")
+    with pytest.raises(ConfigurationError, match="URL"):
+        aws_url("gateway.example", "/r", "m")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from cogent.framing import EventStreamFramer, encode_message, read_message
+
 
 def chat(delta=None, finish=None, **more) -> bytes:
     """Write a chunk of chat completions."""
@@ -58,6 +60,66 @@ def gemini(*parts, finish=None, **more) -> bytes:
 def sse(document) -> bytes:
     """Write an event without a name."""
     return b"data: " + json.dumps(document).encode() + b"\n\n"
+
+
+def message(kind, payload=None, **fields) -> bytes:
+    """Write an event of Bedrock's."""
+    headers = {":event-type": kind, ":content-type": "application/json", ":message-type": "event"}
+    return encode_message(headers, json.dumps(fields).encode() if payload is None else payload)
+
+
+def exception(kind, said) -> bytes:
+    """Write an exception of Bedrock's."""
+    headers = {":exception-type": kind, ":message-type": "exception"}
+    return encode_message(headers, json.dumps({"message": said}).encode())
+
+
+def delta(index=0, **fields) -> bytes:
+    """Write a piece of a block of Bedrock's."""
+    return message("contentBlockDelta", contentBlockIndex=index, delta=fields)
+
+
+def tool_use(index, id, name, arguments=None) -> bytes:
+    """Write a call of Bedrock's."""
+    start = {"toolUse": {"toolUseId": id, "name": name}}
+    head = message("contentBlockStart", contentBlockIndex=index, start=start)
+    return head + (b"" if arguments is None else delta(index, toolUse={"input": arguments}))
+
+
+def message_stop(reason="end_turn", **fields) -> bytes:
+    """Write the end of a message of Bedrock's, without what marks the end."""
+    return message("messageStop", stopReason=reason, **fields)
+
+
+def metadata(**usage) -> bytes:
+    """Write what follows the end of a message of Bedrock's, and marks it."""
+    return message("metadata", usage=usage, metrics={"latencyMs": 5})
+
+
+def messages(data) -> list[bytes]:
+    """Cut an event stream into its messages; what follows them is one more."""
+    framer = EventStreamFramer()
+    whole = framer.feed(data)
+    rest = data[sum(map(len, whole)) :]
+    return [*whole, rest] if rest else whole
+
+
+def altered(frame, old, new) -> bytes:
+    """Replace bytes of a frame; a message's checksums are those of what it then holds."""
+    if not is_message(frame):
+        return frame.replace(old, new)
+    whole = read_message(frame)
+    return encode_message(whole.headers, whole.payload.replace(old, new))
+
+
+def unended(frame) -> bytes:
+    """Leave out what ends a frame: the line end or, of a message, a byte of its checksum."""
+    return frame[:-1] if is_message(frame) else frame.rstrip()
+
+
+def is_message(frame) -> bool:
+    """Tell a message, whose first byte is that of its length, from text."""
+    return frame[:1] == b"\0"
 
 
 DONE = b"data: [DONE]\n\n"
@@ -116,5 +178,17 @@ SAMPLES = {
             message={"tool_calls": [{"id": "t", "function": {"name": "f", "arguments": {"a": 1}}}]}
         ),
     },
+    "bedrock-converse": {
+        "text": delta(text="Hi"),
+        "end": message_stop() + metadata(inputTokens=1),
+        "reason": message_stop(),
+        "error": exception("internalServerException", "Broken."),
+        "alive": b"",  # nothing is sent in silence
+        "garbage": message("contentBlockDelta", payload=b"{garbage"),
+        "call": tool_use(9, "t", "f", '{"a":1}'),
+    },
 }
 """One frame of each sort for every dialect."""
+
+TOO_LARGE = {"bedrock-converse": message("contentBlockDelta", payload=b"x" * 4000)}
+"""A frame of 4000 bytes, where it is not any unfinished line."""

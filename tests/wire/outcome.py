@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from cogent.wire import Decoder
 
 FIXTURES = ROOT / "fixtures"
-FRAMINGS = {
-    name: ".ndjson" if "ndjson" in dialect.accept else ".sse" for name, dialect in DIALECTS.items()
+SUFFIXES = {
+    "text/event-stream": ".sse",
+    "application/x-ndjson": ".ndjson",
+    "application/vnd.amazon.eventstream": ".eventstream",
 }
+FRAMINGS = {name: SUFFIXES[dialect.accept] for name, dialect in DIALECTS.items()}
 
 
 @dataclass

@@ -247,10 +247,56 @@ def _with_known_ids(message):
     )
 
 
+@st.composite
+def bedrock_requests(draw):
+    """Draw what Bedrock's Converse API can say; the model is in the path, and not in the body."""
+    opaque = json_objects.map(lambda v: OpaquePart("bedrock-converse", {"searchResult": v}))
+    blocks = st.one_of(
+        opaque,
+        st.builds(ReasoningPart, st.just("") | texts, texts),
+        texts.map(lambda data: ReasoningPart(redacted=data)),
+        st.builds(lambda t, c: TextPart(t, {"citations": [c]}), texts, json_objects),
+    )
+
+    @st.composite
+    def answered(draw):
+        return (*draw(st.lists(blocks, max_size=2)), *map(TextPart, draw(optional_texts)))
+
+    ids = st.text("abcXYZ019_.:-", min_size=1, max_size=6)
+    stored = texts.map(lambda key: ImagePart(url=f"s3://{key}", media_type="image/webp"))
+    kinds = st.sampled_from(["image/png", "image/jpeg"])
+    images = st.builds(ImagePart, data=texts, media_type=kinds) | stored
+    said = conversations(
+        "bedrock-converse", spoken_to(images), answered(), ids, compact, errors=True
+    )
+    settings, given = draw(shared_settings(seed=False)), draw(tools)
+    if given:
+        choice = draw(st.sampled_from([None, "auto", "required", "search"]))
+        settings = replace(settings, tool_choice=choice)
+    system = draw(st.lists(texts.map(TextPart), max_size=2))
+    return Request(
+        model="",
+        messages=(*([Message("system", tuple(system))] if system else []), *_in_turn(draw(said))),
+        tools=tuple(given),
+        settings=settings,
+    )
+
+
+def _in_turn(messages):
+    """Make one message of neighbours of one role, as they are on the wire."""
+    kept = []
+    for message in messages:
+        if kept and kept[-1].role == message.role:
+            message = replace(message, parts=kept.pop().parts + message.parts)
+        kept.append(message)
+    return kept
+
+
 REQUESTS = {
     "openai-chat": chat_requests(),
     "anthropic": anthropic_requests(),
     "gemini": gemini_requests(),
     "ollama": ollama_requests(),
+    "bedrock-converse": bedrock_requests(),
 }
 """Canonical requests by dialect."""

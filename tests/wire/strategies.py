@@ -72,6 +72,13 @@ STOP_WORDS = {
         "stop": "stop", "length": "length", "load": "stop", "unload": "stop",
         "evicted": "other", None: "stop",
     },
+    "bedrock-converse": {
+        "end_turn": "stop", "stop_sequence": "stop", "tool_use": "tool_calls",
+        "max_tokens": "length", "model_context_window_exceeded": "length",
+        "content_filtered": "content_filter", "guardrail_intervened": "content_filter",
+        "malformed_model_output": "error", "malformed_tool_use": "error",
+        "bored": "other", None: "unknown",
+    },
 }  # fmt: skip
 
 
@@ -375,10 +382,103 @@ def ollama_answers(draw):
     return [*chunks, draw(turns("ollama", chunks, tokens=st.none() | ollama_usage()))]
 
 
+# Bedrock: one block after the other, and no word of the model or an id.
+
+bedrock_citations = st.builds(
+    lambda more, title, url, quote: SourceChunk(
+        url=url,
+        title=title,
+        cited_text=quote,
+        raw={
+            **more,
+            "title": title,
+            "location": {"web": {"url": url}},
+            "sourceContent": [{"text": quote[:1]}, {"text": quote[1:]}],
+        },
+    ),
+    json_objects,
+    texts,
+    texts,
+    texts,
+)
+
+
+@st.composite
+def bedrock_blocks(draw, index):
+    """Draw the chunks of one block; ``index`` counts the calls."""
+    match draw(st.sampled_from(["text", "thinking", "redacted", "call", "server", "image"])):
+        case "text":
+            return draw(st.lists(texts.map(TextChunk) | bedrock_citations, min_size=1, max_size=4))
+        case "thinking":
+            thoughts = [ReasoningChunk(text=t) for t in draw(st.lists(texts, max_size=3))]
+            signed = [ReasoningChunk(signature=draw(texts))] if draw(st.booleans()) else []
+            return thoughts + signed
+        case "redacted":
+            return [ReasoningChunk(redacted=draw(texts))]
+        case "image":
+            form = draw(st.sampled_from(["png", "webp"]))
+            return [MediaChunk(media_type=f"image/{form}", data=draw(texts))]
+        case "call":
+            call_id, name = draw(st.none() | texts), draw(names)
+            return [
+                ToolCallChunk(index=index, id=call_id, name=name, arguments=text)
+                for text in ["", *draw(fragments)]
+            ]
+        case _:
+            call_id, name = draw(texts), draw(names)
+            call = {"toolUseId": call_id, "name": name, "type": "server_tool_use"}
+            called = {"toolUse": {**call, "input": draw(json_objects)}}
+            result = {"toolUseId": call_id, "type": name, "content": [{"text": draw(texts)}]}
+            return [
+                ServerToolChunk(id=call_id, name=name, payload=called),
+                ServerToolChunk(
+                    id=call_id, name=name, phase="result", payload={"toolResult": result}
+                ),
+            ]
+
+
+@st.composite
+def bedrock_usage(draw):
+    fresh, written, cached, stored = (draw(counts) for _ in range(4))
+    read = None if fresh is None else fresh + (cached or 0) + (stored or 0)
+    total = draw(counts)
+    if total is None and read is not None and written is not None:
+        total = read + written
+    if read is None and (cached, stored) != (None, None):
+        cached = stored = None
+    usage = Usage(read, written, total, cached, stored)
+    return None if usage == Usage() else usage
+
+
+@st.composite
+def bedrock_answers(draw):
+    """Draw an answer as the decoder of Bedrock's Converse API gives it."""
+    chunks, calls = [], 0
+    for _ in range(draw(st.integers(0, 5))):
+        block = draw(bedrock_blocks(calls))
+        calls += bool(block) and block[0].kind == "tool_call"
+        chunks += block
+    latency = st.fixed_dictionaries({"latencyMs": st.integers(0, 10**6)})
+    some = json_objects.filter(bool)
+    details = st.fixed_dictionaries(
+        {"metrics": latency},
+        optional={"serviceTier": some, "performanceConfig": some},
+    )
+    tokens = st.none() | bedrock_usage()
+    turn = draw(turns("bedrock-converse", chunks, tokens=tokens))
+    turn.metadata |= {"model": None, "response_id": None, "details": draw(details)}
+    if draw(st.booleans()):
+        stop = draw(texts)
+        turn.metadata["stop_sequence"] = stop
+        turn.metadata["details"]["additionalModelResponseFields"] = {"stop_sequence": stop}
+    return [*chunks, turn]
+
+
 ANSWERS = {
     "openai-chat": chat_answers(),
     "anthropic": anthropic_answers(),
     "gemini": gemini_answers(),
     "ollama": ollama_answers(),
+    "bedrock-converse": bedrock_answers(),
 }
 """Canonical answers by dialect."""

@@ -202,6 +202,34 @@ def test_http_error(case):
             assert getattr(error, name) == expected[name]
 
 
+# status, header, body, class: AWS tells the type apart from the message
+AWS = [
+    (429, "ThrottlingException:http://internal.example/", {"message": "Too many."}, RateLimited),
+    (403, "AccessDeniedException", {"Message": "Not authorized to perform it."}, PermissionDenied),
+    (403, "ExpiredTokenException", {"message": "The token has expired."}, AuthenticationError),
+    (403, "UnrecognizedClientException", {"message": "Invalid token."}, AuthenticationError),
+    (
+        403,
+        "",
+        {"Message": "Authentication failed: your API Key is not valid."},
+        AuthenticationError,
+    ),
+    (400, "ValidationException", {"message": "Input is too long."}, ContextWindowExceeded),
+    (404, "", {"__type": "ResourceNotFoundException", "message": "No such model."}, NotFound),
+    (503, "ServiceUnavailableException", {"message": "Later."}, Overloaded),
+]
+
+
+@pytest.mark.parametrize(("status", "header", "body", "cls"), AWS)
+def test_http_error_whose_type_is_in_a_header(status, header, body, cls):
+    headers = {"x-amzn-errortype": header, "x-amzn-requestid": "r-1"}
+    error = http_error(status, json.dumps(body).encode(), headers)
+    assert type(error) is cls
+    assert error.type == (header.partition(":")[0] or body.get("__type"))
+    assert (body.get("message") or body["Message"]) in error.message
+    assert error.request_id == "r-1"
+
+
 # payload, class, status that fits it, and what else is to be found
 STREAM = {
     "openai": (openai(type="server_error"), ServerError, 500, {"type": "server_error"}),

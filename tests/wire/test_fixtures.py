@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 
 import pytest
 
@@ -11,15 +12,19 @@ from cogent.errors import APIError, InvalidJSON, ProtocolError, StreamTruncated
 from cogent.wire import DIALECTS
 from tests.support.cuts import every
 
+from .frames import SAMPLES, message_stop, messages
 from .outcome import FIXTURES, FRAMINGS, every_fixture, fixture_files, read, told
 
 SHARED_CASES = {
     "text", "text_unicode", "reasoning", "tool_call", "tool_calls_parallel",
     "tool_call_no_arguments", "usage", "finish_length", "finish_length_in_tool_call",
     "error_midstream", "error_first", "truncated", "unknown_events", "marker_without_reason",
-    "keep_alives", "crlf", "nulls", "surrogates",
+    "nulls", "surrogates",
 }  # fmt: skip
 """What every dialect has fixtures for."""
+
+LINE_CASES = {"keep_alives", "crlf"}
+"""What every dialect of lines has too."""
 
 OWN_CASES = {
     "openai-chat": {"refusal", "no_marker"},
@@ -29,10 +34,18 @@ OWN_CASES = {
     "openai-responses": {"refusal"},
     # One record holds the reason and the marker, and a model that refuses says so in plain text.
     "ollama": set(),
+    "bedrock-converse": {"no_marker"},
 }
 
 EVENT_END = {".sse": re.compile(rb"(\r\n|\n|\r(?!\n))[\r\n]"), ".ndjson": re.compile(rb"\n")}
-"""The byte that completes an event."""
+"""The byte that completes an event of lines."""
+
+
+def event_ends(suffix, data):
+    """Find the places where an event is complete."""
+    if suffix in EVENT_END:
+        return [match.end() for match in EVENT_END[suffix].finditer(data)]
+    return list(accumulate(map(len, messages(data))))
 
 
 def golden(path):
@@ -56,7 +69,8 @@ def named(expected, value):
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_dialect_has_the_required_cases(dialect):
     cases = {path.stem for path in (FIXTURES / dialect).glob(f"*{FRAMINGS[dialect]}")}
-    assert cases >= SHARED_CASES | OWN_CASES[dialect]
+    lines = LINE_CASES if FRAMINGS[dialect] in EVENT_END else set()
+    assert cases >= SHARED_CASES | lines | OWN_CASES[dialect]
 
 
 def test_every_fixture_has_a_golden_file_and_back():
@@ -111,7 +125,7 @@ def test_every_prefix_is_an_error_or_has_an_end(dialect, path, clean):
     """A cut stream gives all text that was due, and success only after evidence of the end."""
     data = path.read_bytes()
     whole = read(dialect, data)
-    ends = [match.end() for match in EVENT_END[path.suffix].finditer(data)]
+    ends = event_ends(path.suffix, data)
     due = {end: len(fed(dialect, data[:end])) for end in [0, *ends]}
     evidence = first_evidence(dialect, path.suffix, data)
     complete = 0
@@ -150,6 +164,14 @@ def allowed(error):
 def first_evidence(dialect, suffix, data):
     """Find where the first event ends that says that the answer is whole."""
     position = 0
+    if suffix == ".eventstream":
+        for message in messages(data):
+            position += len(message)
+            if b"messageStop" in message and b'"stopReason":null' not in message:
+                return position
+            if b"metadata" in message and b"messageStop" in data[:position]:
+                return position
+        return len(data) + 1
     for block in re.split(rb"(\n\n|\r\n\r\n)" if suffix == ".sse" else rb"(\n)", data):
         if block.strip() and is_evidence(dialect, block):
             return position + len(block.rstrip())
@@ -187,7 +209,8 @@ def is_evidence(dialect, block):
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_half_a_document_at_the_end_is_never_decoded(dialect):
     path = FIXTURES / dialect / f"truncated{FRAMINGS[dialect]}"
-    outcome = read(dialect, path.read_bytes() + b'data: {"type":"message_stop"')
+    half = message_stop()[:-1] if dialect == "bedrock-converse" else b'data: {"type":"message_stop"'
+    outcome = read(dialect, path.read_bytes() + half)
     assert type(outcome.error) is StreamTruncated
     with pytest.raises(InvalidJSON):
-        DIALECTS[dialect].decoder().feed(b'data: {"half"\n\n{"half"\n')
+        DIALECTS[dialect].decoder().feed(SAMPLES[dialect]["garbage"])

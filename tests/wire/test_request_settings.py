@@ -47,6 +47,10 @@ REFUSED = {
     },
     "gemini": {"user"},
     "ollama": {"thinking_budget", "user", "metadata", "service_tier"},
+    "bedrock-converse": {
+        *("top_k", "seed", "presence_penalty", "frequency_penalty"),
+        *("logprobs", "user"),
+    },
 }
 SPOKEN = [name for name in DIALECTS if name in REFUSED]
 QUIRKS = Quirks(top_k=True)
@@ -78,6 +82,8 @@ def test_plain_json():
     assert encoded("ollama", response_format="json")["format"] == "json"
     with pytest.raises(ConfigurationError, match="schema"):
         encoded("anthropic", response_format="json")
+    with pytest.raises(ConfigurationError, match="schema"):
+        encoded("bedrock-converse", response_format="json")
 
 
 @pytest.mark.parametrize(
@@ -95,6 +101,12 @@ def test_plain_json():
         ("anthropic", CachePoint("1h")),
         ("anthropic", CachePoint()),
         ("ollama", ImagePart(data="aGk=")),
+        ("bedrock-converse", ImagePart(url="s3://example/a.png", media_type="image/png")),
+        ("bedrock-converse", ImagePart(data="aGk=", media_type="image/webp")),
+        ("bedrock-converse", AudioPart("aGk=", "audio/mpeg")),
+        ("bedrock-converse", FilePart(data="aGk=", media_type="text/csv", filename="a b.csv")),
+        ("bedrock-converse", CachePoint("1h")),
+        ("bedrock-converse", CachePoint()),
     ],
 )
 def test_a_part_is_said(dialect, part):
@@ -111,6 +123,9 @@ def test_a_part_is_said(dialect, part):
         ("ollama", AudioPart("aGk=")),
         ("ollama", FilePart(data="aGk=")),
         ("ollama", ImagePart(url="https://example.com/a.png")),
+        ("bedrock-converse", ImagePart(url="https://example.com/a.png")),
+        ("bedrock-converse", ImagePart(data="aGk=", media_type="image/tiff")),
+        ("bedrock-converse", FilePart(data="aGk=", media_type="application/zip")),
     ],
 )
 def test_a_part_is_refused(dialect, part):

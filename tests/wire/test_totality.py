@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cogent.framing import read_message
 from cogent.wire import DIALECTS
 from cogent.wire.fields import dump
 from tests.support.cuts import partitions
 
+from .frames import altered, is_message, message, messages
 from .outcome import examples, fixture_files, raised, read, told
 from .strategies import json_objects, json_values
 
@@ -39,6 +41,8 @@ frame_end = re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)")
 
 
 def frames_of(dialect, data):
+    if dialect == "bedrock-converse":
+        return messages(data)
     return data.splitlines(keepends=True) if dialect == "ollama" else frame_end.split(data)
 
 
@@ -70,15 +74,22 @@ def retyped(draw, dialect):
     frames = frames_of(dialect, draw(st.sampled_from(FIXTURES[dialect])))
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(frames) - 1))
-        head, brace, rest = frames[place].partition(b"{")
+        written = document_in(frames[place])
         try:
-            document = json.loads(brace + rest)
+            document = json.loads(written)
         except ValueError:
             continue
         swap(draw, document)
-        end = b"\n" if dialect == "ollama" else b"\n\n"
-        frames[place] = head + json.dumps(document).encode() + end
+        frames[place] = altered(frames[place], written, json.dumps(document).encode())
     return b"".join(frames)
+
+
+def document_in(frame):
+    """Give the bytes of the document that a frame holds; none where it holds none."""
+    if is_message(frame):
+        return read_message(frame).payload
+    _, brace, rest = frame.partition(b"{")
+    return (brace + rest).strip()
 
 
 def swap(draw, document):
@@ -99,6 +110,11 @@ def strange(dialect):
     """Draw documents that are no events, framed as the dialect frames them."""
     if dialect == "ollama":
         framed = json_values.map(lambda value: dump(value) + b"\n")
+    elif dialect == "bedrock-converse":
+        named = st.sampled_from(
+            ["", "messageStart", "messageStop", "metadata", "contentBlockStart"]
+        )
+        framed = st.builds(lambda name, v: message(name, payload=dump(v)), named, json_values)
     else:
         named = st.sampled_from([b"", b"event: error\n", b"event: message_start\n", b"error: x\n"])
         framed = st.builds(lambda name, v: name + b"data: " + dump(v) + b"\n\n", named, json_values)
@@ -113,8 +129,8 @@ def survives(dialect, data, lengths, *, clean=True):
         assert told(cut.error) == told(whole.error)
         assert str(whole.error).isprintable()
     message = whole.decoder.message
-    # Blocks of Anthropic's may mix, so only their letters can be compared.
-    order = sorted if dialect == "anthropic" else str
+    # Blocks that have an index may mix, so only their letters can be compared.
+    order = sorted if dialect in ("anthropic", "bedrock-converse") else str
     assert order(message.text) == order(whole.text)
     thoughts = "".join(getattr(part, "text", "") for part in message.parts if is_thought(part))
     assert order(thoughts) == order("".join(c.text for c in whole.body if c.kind == "reasoning"))
@@ -232,6 +248,33 @@ DOCUMENTS = {
         "promptFeedback": {"safetyRatings": []},
         "modelVersion": "m",
         "responseId": "r",
+    },
+    "bedrock-converse": {
+        "output": {
+            "message": {
+                "role": "assistant",
+                "content": [
+                    {"reasoningContent": {"reasoningText": {"text": "a", "signature": "s"}}},
+                    {"reasoningContent": {"redactedContent": "x"}},
+                    {"text": "Hi"},
+                    {
+                        "citationsContent": {
+                            "content": [{"text": "t"}],
+                            "citations": [{"title": "c"}],
+                        }
+                    },
+                    {"image": {"format": "png", "source": {"bytes": "aGk="}}},
+                    {"toolUse": {"toolUseId": "c", "name": "f", "input": {"a": 1}}},
+                    {"toolUse": {"toolUseId": "s", "name": "g", "input": {}, "type": "x"}},
+                    {"toolResult": {"toolUseId": "s", "content": [{"text": "r"}], "type": "x"}},
+                ],
+            }
+        },
+        "stopReason": "tool_use",
+        "additionalModelResponseFields": {"stop_sequence": "s"},
+        "usage": {"inputTokens": 1, "outputTokens": 2, "cacheDetails": [{"ttl": "5m"}]},
+        "metrics": {"latencyMs": 1},
+        "trace": {"promptRouter": {"invokedModelId": "m"}},
     },
     "ollama": {
         "model": "m",

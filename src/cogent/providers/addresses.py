@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from ..errors import ConfigurationError
 
-__all__ = ("azure_url", "groq_base_url", "is_exposed", "ollama_host", "ollama_v1")
+__all__ = (
+    "aws_url",
+    "azure_url",
+    "groq_base_url",
+    "is_exposed",
+    "ollama_host",
+    "ollama_v1",
+)
 
 
 def is_exposed(url: str) -> bool:
@@ -47,6 +55,28 @@ def ollama_v1(value: str) -> str:
 def groq_base_url(value: str) -> str:
     """Read ``GROQ_BASE_URL``, which may lack ``/openai/v1``."""
     return value if urlsplit(value).path.strip("/") else value.rstrip("/") + "/openai/v1"
+
+
+def aws_url(base: str, route: str, model: str) -> str:
+    """Work out the URL of a call to AWS.
+
+    Args:
+        base: An address, in which ``{region}`` stands for that of the environment:
+            ``AWS_REGION``, or else ``AWS_DEFAULT_REGION``.
+        route: The dialect's route; the model is in it.
+        model: Not looked at.
+    """
+    if "{region}" in base:
+        found = (os.environ.get(name, "").strip() for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+        region = next(filter(None, found), "")
+        if not re.fullmatch(r"[a-z0-9-]+", region):
+            raise ConfigurationError(
+                f"{region!r} is no AWS region: set AWS_REGION, or give base_url="
+            )
+        base = base.replace("{region}", region)
+    if not urlsplit(base).netloc:
+        raise ConfigurationError(f"the AWS endpoint must be a URL, not {base!r}")
+    return base.rstrip("/") + route
 
 
 def azure_url(base: str, route: str, model: str) -> str:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ..wire import ANTHROPIC, GEMINI, OLLAMA, OPENAI_CHAT, OPENAI_RESPONSES, Quirks
-from .addresses import azure_url, groq_base_url, ollama_host, ollama_v1
+from ..wire import (
+    ANTHROPIC,
+    BEDROCK_CONVERSE,
+    GEMINI,
+    OLLAMA,
+    OPENAI_CHAT,
+    OPENAI_RESPONSES,
+    Quirks,
+)
+from .addresses import aws_url, azure_url, groq_base_url, ollama_host, ollama_v1
 from .credentials import Credential
 from .provider import Provider
 
@@ -60,6 +68,15 @@ VENDORS = (
             Credential("GEMINI_API_KEY", "x-goog-api-key", ""),
         ),
         models=("gemini-*",),
+    ),
+    Provider(
+        name="bedrock",
+        dialect=BEDROCK_CONVERSE,
+        base_url="https://bedrock-runtime.{region}.amazonaws.com",
+        base_url_env="AWS_ENDPOINT_URL_BEDROCK_RUNTIME",
+        locate=aws_url,
+        # A Bedrock API key. Other credentials sign each request: see cogent.aws.
+        credentials=(Credential("AWS_BEARER_TOKEN_BEDROCK"),),
     ),
     Provider(
         name="groq",

@@ -12,6 +12,11 @@ Pure: bytes and values, no transport, loop, clock or randomness; importable with
 """
 
 from .anthropic import ANTHROPIC, AnthropicDecoder, AnthropicEncoder
+from .bedrock_converse import (
+    BEDROCK_CONVERSE,
+    BedrockConverseDecoder,
+    BedrockConverseEncoder,
+)
 from .decoder import Decoder
 from .dialect import Dialect, Quirks, Request
 from .encoder import Encoder
@@ -27,6 +32,7 @@ from .openai_responses import (
 
 __all__ = (
     "ANTHROPIC",
+    "BEDROCK_CONVERSE",
     "DIALECTS",
     "GEMINI",
     "OLLAMA",
@@ -34,6 +40,8 @@ __all__ = (
     "OPENAI_RESPONSES",
     "AnthropicDecoder",
     "AnthropicEncoder",
+    "BedrockConverseDecoder",
+    "BedrockConverseEncoder",
     "Decoder",
     "Dialect",
     "Encoder",
@@ -51,6 +59,14 @@ __all__ = (
 )
 
 DIALECTS = {
-    dialect.name: dialect for dialect in (OPENAI_CHAT, OPENAI_RESPONSES, ANTHROPIC, GEMINI, OLLAMA)
+    dialect.name: dialect
+    for dialect in (
+        OPENAI_CHAT,
+        OPENAI_RESPONSES,
+        ANTHROPIC,
+        GEMINI,
+        OLLAMA,
+        BEDROCK_CONVERSE,
+    )
 }
 """Every dialect by its name."""

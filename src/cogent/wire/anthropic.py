@@ -5,7 +5,7 @@ https://docs.anthropic.com/en/docs/build-with-claude/streaming
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..chunks import (
     Chunk,
@@ -207,16 +207,6 @@ class AnthropicDecoder(SSEDecoder):
                 id=text(data, "tool_use_id"), name=name, phase="result", payload=data
             )
         chunks.append(chunk)
-
-    def _place(self, index: int, block: Block) -> Block:
-        self._blocks.append(block)
-        self._by_index[index] = block
-        return block
-
-    def _of_kind(self, kind: Literal["text", "reasoning"], index: int) -> Block:
-        """Give the block of a delta; compatible servers leave the start of a block out."""
-        block = self._by_index.get(index)
-        return block if block and block.kind == kind else self._place(index, Block(kind))
 
     def _usage(self, raw: Mapping[str, object]) -> Usage:
         # Cache is counted apart from input here, and compaction apart from both.

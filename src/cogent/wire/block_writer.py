@@ -42,6 +42,17 @@ class BlockWriter:
             self._settle(self._open, chunks)
             self._open = None
 
+    def _place(self, index: int, block: Block) -> Block:
+        """Add a block that deltas will name by this index."""
+        self._blocks.append(block)
+        self._by_index[index] = block
+        return block
+
+    def _of_kind(self, kind: Literal["text", "reasoning"], index: int) -> Block:
+        """Give the block that a delta names; the start of a block may have been left out."""
+        block = self._by_index.get(index)
+        return block if block and block.kind == kind else self._place(index, Block(kind))
+
     def _text(self, text: str, chunks: list[Chunk], block: Block | None = None) -> None:
         if not text:
             return

@@ -72,7 +72,7 @@ class Decoder(BlockWriter):
     dialect: ClassVar[str]
     finish_reasons: ClassVar[Mapping[str, FinishReason]]
     finish_unsaid: ClassVar[FinishReason] = "unknown"  # the end was marked, and no reason given
-    document_begins: ClassVar[bytes] = b""  # a body that begins with one of these is no stream
+    document_begins: ClassVar[bytes] = b"{["  # a body that begins with one of these is no stream
     framer: Framer
 
     def __init__(

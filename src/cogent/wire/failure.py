@@ -36,6 +36,9 @@ _REQUEST_ID_HEADERS = (
 )
 
 
+_ERROR_TYPE_HEADER = "x-amzn-errortype"
+
+
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Give the provider's id of a request from its response headers (names in lower case)."""
     return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
@@ -81,12 +84,19 @@ def http_error(status: int, body: bytes, headers: Mapping[str, str]) -> APIError
         document = document[0]
     shown = body.decode("utf-8", "replace")
     report = _read(obj(document))
+    if report.type is None:
+        report = replace(report, type=_type_in(headers))
     if not report.message:
         report = replace(report, message=_visible(status, shown))
     cls = class_of(report, status)
     error = _make(cls, report, status, shown[:2000] if document is None else document)
     error.request_id = request_id(headers) or optional(obj(document), "request_id")
     return error
+
+
+def _type_in(headers: Mapping[str, str]) -> str | None:
+    """Give the type of an error that only a header tells; a URL may follow it, after a colon."""
+    return headers.get(_ERROR_TYPE_HEADER, "").partition(":")[0] or None
 
 
 def _document_in(body: bytes) -> object:
@@ -136,10 +146,10 @@ def _read(payload: Object) -> Report:
         source = payload
     message = (
         text(source, "message") or _detail(source.get("message")) or _detail(source.get("detail"))
-    )
+    ) or text(source, "Message")
     sign_in = text(source, "signin_url")
     code = source.get("code") or obj(source.get("details")).get("error_code")
-    kind = source.get("type")
+    kind = source.get("type") or source.get("__type")
     # OpenRouter: what a moderator found, or the kind that the model's own provider gave.
     metadata = obj(source.get("metadata"))
     flagged = metadata.get("reasons") or metadata.get("flagged_input")

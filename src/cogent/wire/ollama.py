@@ -56,6 +56,7 @@ class OllamaDecoder(Decoder):
     dialect = "ollama"
     finish_reasons = FINISH_REASONS
     finish_unsaid = "stop"  # old servers leave the reason out
+    document_begins = b""  # its frames are bare JSON
 
     def _make_framer(self, max_event_bytes: int) -> Framer:
         return NDJSONFramer(max_line_bytes=max_event_bytes)

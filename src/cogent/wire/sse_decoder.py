@@ -22,8 +22,6 @@ __all__ = ("SSEDecoder",)
 class SSEDecoder(Decoder):
     """A decoder of server-sent events; subclasses get each event's name and document."""
 
-    document_begins = b"{["
-
     def _make_framer(self, max_event_bytes: int) -> Framer:
         # Errors also come as bare JSON and as fields of other names, so unknown lines are kept.
         return SSEFramer(max_event_bytes=max_event_bytes, keep_unknown=True)

@@ -58,7 +58,7 @@ _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
         ContextWindowExceeded,
         r"context_length_exceeded|exceed_context_size",
         r"maximum context length|prompt is too long|exceed context limit|input token count"
-        r"|reduce the length of the messages|context window",
+        r"|reduce the length of the messages|context window|input is too long",
     ),
     (
         ContentFiltered,
@@ -78,8 +78,9 @@ _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
     ),
     (
         AuthenticationError,
-        r"invalid_api_key|authentication|UNAUTHENTICATED|API_KEY_INVALID",
-        r"^unauthorized$|incorrect api key",
+        r"invalid_api_key|authentication|UNAUTHENTICATED|API_KEY_INVALID"
+        r"|^(ExpiredToken|UnrecognizedClient|InvalidSignature)Exception$",
+        r"^unauthorized$|incorrect api key|^authentication failed",
     ),
     (
         PermissionDenied,
@@ -119,7 +120,8 @@ _STATUS_OF: tuple[tuple[type[APIError], int], ...] = (
     (BadRequest, 400),
 )
 
-# Statuses that say less than the words beside them: a 400 may be a long prompt, a 429 spent quota.
+# Statuses that say less than the words beside them: a 400 may be a long prompt, a 403 an expired
+# token, a 429 spent quota.
 _REFINED: dict[int, tuple[type[APIError], ...]] = {
     400: (
         ContextWindowExceeded,
@@ -129,7 +131,7 @@ _REFINED: dict[int, tuple[type[APIError], ...]] = {
         PermissionDenied,
         RequestTooLarge,
     ),
-    403: (ContentFiltered,),
+    403: (ContentFiltered, AuthenticationError),
     413: (ContextWindowExceeded,),
     422: (ContextWindowExceeded, ContentFiltered),
     429: (QuotaExceeded, Overloaded),

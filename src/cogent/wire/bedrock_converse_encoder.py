@@ -1,0 +1,233 @@
+"""Streams of Amazon Bedrock's Converse API, written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..chunks import (
+    Chunk,
+    MediaChunk,
+    ReasoningChunk,
+    ServerToolChunk,
+    SourceChunk,
+    TextChunk,
+    ToolCallChunk,
+    TurnChunk,
+    Usage,
+)
+from ..framing import encode_message
+from .encoder import Encoder, joined
+from .fields import Object, dump, obj
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..errors import APIError
+
+__all__ = ("BedrockConverseEncoder", "error_body")
+
+_MEDIA_TYPE = "application/vnd.amazon.eventstream"
+
+_EXCEPTIONS = {
+    400: "validationException",
+    429: "throttlingException",
+    500: "internalServerException",
+    503: "serviceUnavailableException",
+    529: "serviceUnavailableException",
+}
+"""What a stream can raise; all else is a plain error with a code."""
+
+_ERROR_TYPES = {
+    400: "ValidationException",
+    401: "UnrecognizedClientException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    408: "ModelTimeoutException",
+    413: "ValidationException",
+    424: "ModelErrorException",
+    429: "ThrottlingException",
+    503: "ServiceUnavailableException",
+    529: "ServiceUnavailableException",
+}
+
+
+class BedrockConverseEncoder(Encoder):
+    """Writes ``messageStart``, one block after the other, ``messageStop``, ``metadata``."""
+
+    media_type = _MEDIA_TYPE
+
+    _begun = False
+    _index = -1
+    _open = ""  # kind of the open block, with the call's index for a call
+    _called: frozenset[int] = frozenset()
+
+    def encode(self, chunk: Chunk) -> bytes:
+        """Write one chunk."""
+        match chunk:
+            case TextChunk():
+                return self._block("text") + self._delta({"text": chunk.content})
+            case ReasoningChunk():
+                return self._reasoning(chunk)
+            case ToolCallChunk():
+                return self._call(chunk)
+            case SourceChunk():
+                return self._block("text") + self._delta({"citation": dict(chunk.raw)})
+            case ServerToolChunk():
+                return self._server_tool(chunk.payload)
+            case MediaChunk():
+                return self._image(chunk)
+            case TurnChunk():
+                return self._turn(chunk)
+            case _:
+                return b""
+
+    def encode_error(self, error: APIError) -> bytes:
+        """Write an exception or, where the stream knows none that fits, a plain error."""
+        kind = _EXCEPTIONS.get(error.status or 500)
+        if kind is not None:
+            head = {":message-type": "exception", ":exception-type": kind}
+            return _message(head, {"message": error.message})
+        code = error.code or error.type or _ERROR_TYPES.get(error.status or 0, "InternalFailure")
+        # A header is short: the length of its value has two bytes.
+        shown = error.message.encode(errors="replace")[:1024].decode(errors="ignore")
+        return encode_message(
+            {":message-type": "error", ":error-code": code, ":error-message": shown}
+        )
+
+    def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
+        """Write the whole answer as one document."""
+        said = joined(chunks)
+        content: list[Object] = []
+        if said.reasoning or said.signature:
+            thought: Object = {"text": said.reasoning}
+            signed = {**thought, "signature": said.signature} if said.signature else thought
+            content.append({"reasoningContent": {"reasoningText": signed}})
+        if said.text and said.sources:
+            citations = [dict(source.raw) for source in said.sources]
+            cited: Object = {"content": [{"text": said.text}], "citations": citations}
+            content.append({"citationsContent": cited})
+        elif said.text:
+            content.append({"text": said.text})
+        for call in said.calls:
+            block: Object = {"toolUseId": call.id, "name": call.name}
+            content.append({"toolUse": {**block, "input": dict(call.arguments or {})}})
+        turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
+        stop, metadata = _end(turn)
+        message: Object = {"role": "assistant", "content": content}
+        return dump({"output": {"message": message}, **stop, **metadata})
+
+    def _reasoning(self, chunk: ReasoningChunk) -> bytes:
+        if chunk.redacted is not None:
+            delta: Object = {"reasoningContent": {"redactedContent": chunk.redacted}}
+            return self._block("") + self._delta(delta) + self._stop()
+        head = self._block("reasoning")
+        if chunk.text:
+            head += self._delta({"reasoningContent": {"text": chunk.text}})
+        if chunk.signature:
+            head += self._delta({"reasoningContent": {"signature": chunk.signature}})
+            head += self._stop()
+        return head
+
+    def _call(self, chunk: ToolCallChunk) -> bytes:
+        kind = f"call {chunk.index}"
+        if kind != self._open and chunk.index in self._called:
+            raise ValueError("the fragments of one call must follow each other: blocks never mix")
+        self._called = self._called | {chunk.index}
+        head = self._block(kind, {"toolUse": {"toolUseId": chunk.id, "name": chunk.name}})
+        if not chunk.arguments:
+            return head
+        return head + self._delta({"toolUse": {"input": chunk.arguments}})
+
+    def _server_tool(self, payload: Mapping[str, object]) -> bytes:
+        call, result = dict(obj(payload.get("toolUse"))), dict(obj(payload.get("toolResult")))
+        if call:
+            written = dump(call.pop("input", {})).decode()
+            delta: Object = {"toolUse": {"input": written}}
+            return self._block("", {"toolUse": call}) + self._delta(delta) + self._stop()
+        if result:
+            delta = {"toolResult": result.pop("content", [])}
+            return self._block("", {"toolResult": result}) + self._delta(delta) + self._stop()
+        return b""
+
+    def _image(self, chunk: MediaChunk) -> bytes:
+        if chunk.media_type is not None and not chunk.media_type.startswith("image/"):
+            return b""
+        form = (chunk.media_type or "image/png").removeprefix("image/")
+        delta: Object = {"image": {"source": {"bytes": chunk.data}}}
+        return self._block("", {"image": {"format": form}}) + self._delta(delta) + self._stop()
+
+    def _block(self, kind: str, start: Object | None = None) -> bytes:
+        """Open a block, unless the open one is of this kind; begin the message first."""
+        if kind and kind == self._open:
+            return b""
+        head = self._begin() + self._stop()
+        self._index += 1
+        self._open = kind or "whole"
+        if start is None:  # the first delta of a text is its start
+            return head
+        return head + _event("contentBlockStart", contentBlockIndex=self._index, start=start)
+
+    def _delta(self, delta: Object) -> bytes:
+        return _event("contentBlockDelta", contentBlockIndex=self._index, delta=delta)
+
+    def _stop(self) -> bytes:
+        if not self._open:
+            return b""
+        self._open = ""
+        return _event("contentBlockStop", contentBlockIndex=self._index)
+
+    def _begin(self) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = True
+        return _event("messageStart", role="assistant")
+
+    def _turn(self, chunk: TurnChunk) -> bytes:
+        stop, metadata = _end(chunk)
+        head = self._begin() + self._stop()
+        return head + _event("messageStop", **stop) + _event("metadata", **metadata)
+
+
+def _end(turn: TurnChunk) -> tuple[Object, Object]:
+    """Give what is said of the end: the fields of ``messageStop``, and those of ``metadata``."""
+    metadata = turn.metadata or {}
+    told, tokens = metadata.get("details", {}), metadata.get("tokens")
+    stop: Object = {"stopReason": metadata.get("raw_finish_reason")}
+    more = dict(obj(told.get("additionalModelResponseFields")))
+    if "stop_sequence" in metadata:
+        more["stop_sequence"] = metadata["stop_sequence"]
+    if more:
+        stop["additionalModelResponseFields"] = more
+    end: Object = {"usage": {} if tokens is None else _usage_object(tokens)}
+    end["metrics"] = told.get("metrics", {"latencyMs": 0})  # a required field
+    for key in ("trace", "performanceConfig", "serviceTier"):
+        if key in told:
+            end[key] = told[key]
+    return stop, end
+
+
+def _usage_object(tokens: Usage) -> Object:
+    cached, stored = tokens.cached_input_tokens, tokens.cache_write_tokens
+    given = tokens.input_tokens
+    counts = {
+        "inputTokens": None if given is None else given - (cached or 0) - (stored or 0),
+        "outputTokens": tokens.output_tokens,
+        "totalTokens": tokens.total_tokens,
+        "cacheReadInputTokens": cached,
+        "cacheWriteInputTokens": stored,
+    }
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def _event(kind: str, **document: object) -> bytes:
+    return _message({":message-type": "event", ":event-type": kind}, document)
+
+
+def _message(headers: Mapping[str, str], document: Object) -> bytes:
+    return encode_message({**headers, ":content-type": "application/json"}, dump(document))
+
+
+def error_body(error: APIError) -> bytes:
+    """Write the body of an HTTP error."""
+    kind = error.type or _ERROR_TYPES.get(error.status or 500, "InternalServerException")
+    return dump({"__type": kind, "message": error.message})

@@ -1,0 +1,174 @@
+"""Requests of Amazon Bedrock's Converse API, read: for servers, and to go on in another dialect."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..errors import ProtocolError
+from ..framing import loads
+from ..messages import (
+    CachePoint,
+    Message,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    ToolSpec,
+)
+from ..settings import JSONSchema, Settings
+from .bedrock_converse_media import read_media
+from .dialect import Request
+from .fields import Object, dump, integer, items, number, obj, objects, optional, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ("decode_request",)
+
+_NAME = "bedrock-converse"
+_READ = frozenset({"messages", "system", "toolConfig"})
+
+
+def decode_request(body: Mapping[str, object]) -> Request:
+    """Read a body; fields without a neutral word go to ``settings.extra_body``.
+
+    The model, and whether to stream, are in the path and so not known here.
+    """
+    extra = {key: value for key, value in body.items() if key not in _READ}
+    names: dict[str, str] = {}
+    messages: list[Message] = []
+    for wire in [{"role": "system", "content": body.get("system")}, *objects(body.get("messages"))]:
+        messages.extend(_decode_message(wire, names))
+    tools = obj(body.get("toolConfig"))
+    if len(_specs(tools)) < len(objects(tools.get("tools"))):
+        extra["toolConfig"] = tools  # there are others than ours, and the order counts
+    choice = obj(tools.get("toolChoice"))
+    named = {"auto": "auto", "any": "required"}.get(next(iter(choice), ""))
+    inference, output = _taken(extra, "inferenceConfig"), _taken(extra, "outputConfig")
+    stop = tuple(s for s in items(inference.pop("stopSequences", None)) if isinstance(s, str))
+    metadata = obj(extra.pop("requestMetadata", None))
+    settings = Settings(
+        max_tokens=integer(_one(inference, "maxTokens"), "maxTokens") or None,
+        temperature=number(_one(inference, "temperature"), "temperature"),
+        top_p=number(_one(inference, "topP"), "topP"),
+        stop=stop or None,
+        tool_choice=named or optional(obj(choice.get("tool")), "name"),
+        response_format=_decode_format(output),
+        reasoning_effort=optional(_one(output, "effort"), "effort"),
+        thinking_budget=_decode_thinking(extra),
+        metadata={k: v for k, v in metadata.items() if isinstance(v, str)} or None,
+        service_tier=optional(obj(extra.pop("serviceTier", None)), "type"),
+        extra_body=extra,
+    )
+    for name, rest in (("inferenceConfig", inference), ("outputConfig", output)):
+        if rest:
+            extra[name] = rest
+    return Request(
+        model="",
+        messages=tuple(messages),
+        tools=tuple(_decode_tool(obj(t["toolSpec"])) for t in _specs(tools)),
+        settings=settings,
+    )
+
+
+def _taken(extra: Object, name: str) -> Object:
+    """Take an object out, to be put back if something of it is left."""
+    return dict(obj(extra.pop(name, None)))
+
+
+def _one(source: Object, name: str) -> Object:
+    """Take one field out of an object."""
+    return {name: source.pop(name)} if name in source else {}
+
+
+def _specs(tools: Object) -> list[Object]:
+    return [tool for tool in objects(tools.get("tools")) if "toolSpec" in tool]
+
+
+def _decode_format(output: Object) -> JSONSchema | None:
+    wanted = obj(obj(obj(output.get("textFormat")).get("structure")).get("jsonSchema"))
+    with suppress(ProtocolError):
+        schema = loads(text(wanted, "schema").encode("utf-8", "replace"))
+        if isinstance(schema, dict):
+            del output["textFormat"]
+            return JSONSchema(schema, text(wanted, "name") or "answer")
+    return None
+
+
+def _decode_thinking(extra: Object) -> int | None:
+    fields = obj(extra.get("additionalModelRequestFields"))
+    thinking = obj(fields.get("thinking"))
+    disabled = thinking == {"type": "disabled"}
+    budget = 0 if disabled else integer(thinking, "budget_tokens")
+    if budget is None or not (disabled or thinking.keys() == {"type", "budget_tokens"}):
+        return None
+    rest = {key: value for key, value in fields.items() if key != "thinking"}
+    extra["additionalModelRequestFields"] = rest
+    if not rest:
+        del extra["additionalModelRequestFields"]
+    return budget
+
+
+def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
+    blocks = objects(wire.get("content"))
+    parts = tuple(_decode_part(block, names) for block in blocks)
+    match text(wire, "role"):
+        case "assistant":
+            yield Message("assistant", parts, _NAME)
+        case "system":
+            if parts:
+                yield Message("system", parts)
+        case _:
+            results = tuple(part for part in parts if isinstance(part, ToolResultPart))
+            rest = tuple(part for part in parts if not isinstance(part, ToolResultPart))
+            if results:
+                yield Message("tool", results)
+            if rest or not results:
+                yield Message("user", rest)
+
+
+def _decode_part(block: Object, names: dict[str, str]) -> Part:
+    kind = next((key for key in block if isinstance(block[key], dict)), "")
+    inner = obj(block.get(kind))
+    match kind:
+        case "image" | "audio" | "document":
+            return read_media(kind, inner) or OpaquePart(_NAME, block)
+        case "cachePoint":
+            return CachePoint(optional(inner, "ttl"))
+        case "citationsContent":
+            said = "".join(text(piece, "text") for piece in objects(inner.get("content")))
+            return TextPart(said, {"citations": items(inner.get("citations"))})
+        case "reasoningContent" if "reasoningText" in inner:
+            thought = obj(inner["reasoningText"])
+            return ReasoningPart(text(thought, "text"), optional(thought, "signature"))
+        case "reasoningContent":
+            return ReasoningPart(redacted=text(inner, "redactedContent"))
+        case "toolUse" if not inner.get("type"):
+            names[text(inner, "toolUseId")] = text(inner, "name")
+            arguments = dump(obj(inner.get("input"))).decode()
+            return ToolCallPart(text(inner, "toolUseId"), text(inner, "name"), arguments)
+        case "toolResult" if not inner.get("type"):
+            call_id = text(inner, "toolUseId")
+            failed = inner.get("status") == "error"
+            return ToolResultPart(call_id, names.get(call_id, ""), _result(inner), failed)
+        case _:
+            return TextPart(text(block, "text")) if "text" in block else OpaquePart(_NAME, block)
+
+
+def _result(block: Object) -> str:
+    """Give a tool's result as text: what is JSON there is JSON here."""
+    pieces = objects(block.get("content"))
+    return "".join(
+        dump(piece["json"]).decode() if "json" in piece else text(piece, "text") for piece in pieces
+    )
+
+
+def _decode_tool(tool: Object) -> ToolSpec:
+    return ToolSpec(
+        name=text(tool, "name"),
+        description=text(tool, "description"),
+        parameters=obj(obj(tool.get("inputSchema")).get("json")),
+    )
