@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"retry", "stream"},
     "agent": DATA | {"client", "exchange", "loop", "model", "stream"},
     "client": DATA | {"exchange", "retry"},
-    "cli": DATA | {"agent", "model", "providers", "testing", "cli"},
+    "cli": DATA | {"agent", "client", "model", "providers", "testing", "cli"},
     "model": DATA
     | {"auth", "call", "client", "exchange", "loop", "providers", "retry", "stream", "wire"},
     "stream": DATA | {"call", "exchange", "loop"},
