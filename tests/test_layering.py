@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"retry", "stream"},
     "agent": DATA | {"caller", "client", "exchange", "limits", "loop", "model", "stream", "tools"},
     "client": DATA | {"exchange", "retry"},
-    "cli": DATA | {"agent", "model", "providers", "testing", "cli"},
+    "cli": DATA | {"agent", "client", "model", "providers", "testing", "cli"},
     "model": DATA
     | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
     | {"tools", "wire"},

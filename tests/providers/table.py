@@ -1,25 +1,24 @@
-"""The README's table of providers, made from the registry: ``python -m tests.providers.table``."""
+"""The README's table of providers, made from the registry: ``python -m tests.providers.table``.
+
+Its last column is ``verified.toml``: a line for each provider that somebody has checked, with what
+``cogent verify`` printed in that column.
+"""
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
+from cogent.cli.row import HEAD, row
 from cogent.providers.vendors import VENDORS
+
+VERIFIED: dict[str, str] = tomllib.loads(Path(__file__).with_name("verified.toml").read_text())
 
 
 def table() -> str:
     """Make the table."""
-    rows = [
-        "| provider | protocol | key | address |",
-        "| --- | --- | --- | --- |",
-    ]
-    for vendor in VENDORS:
-        keys = ", ".join(f"`{credential.env}`" for credential in vendor.credentials) or "`api_key=`"
-        optional = "" if vendor.key_required else " (optional)"
-        address = vendor.base_url or "`base_url=`"
-        variable = f", `{vendor.base_url_env}`" if vendor.base_url_env else ""
-        rows.append(
-            f"| `{vendor.name}` | {vendor.dialect.name} | {keys}{optional} | {address}{variable} |"
-        )
-    return "\n".join(rows) + "\n"
+    rows = [row(vendor, VERIFIED.get(vendor.name, "")) for vendor in VENDORS]
+    return "\n".join([HEAD, *rows]) + "\n"
 
 
 if __name__ == "__main__":

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import ast
+import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from cogent.cli.findings import Finding
+from cogent.cli.row import row, verified_cell
 from cogent.messages import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart, user
 from cogent.providers.vendors import VENDORS
 from cogent.wire import Request
 
-from .table import table
+from .table import VERIFIED, table
 
 ROOT = Path(__file__).parents[2]
 BY_NAME = {vendor.name: vendor for vendor in VENDORS}
@@ -20,6 +24,23 @@ BY_NAME = {vendor.name: vendor for vendor in VENDORS}
 def test_the_readme_lists_every_vendor():
     """The README's table is the registry's."""
     assert table() in (ROOT / "README.md").read_text()
+
+
+def test_who_was_verified_is_a_vendor():
+    """What is recorded has a row to stand in, and is what ``cogent verify`` prints."""
+    assert set(VERIFIED) <= set(BY_NAME)
+    for cell in VERIFIED.values():
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d, \S+, `[^`|]+`, [TDCRHELU]+", cell)
+
+
+def test_a_verified_row():
+    """The last cell is empty until somebody has checked the vendor."""
+    assert row(BY_NAME["lmstudio"]) == (
+        "| `lmstudio` | openai-chat | `api_key=` (optional) | http://127.0.0.1:1234/v1 | |"
+    )
+    seen = [Finding("text", "held", "", 0.1), Finding("usage", "failed", "", 0.0)]
+    cell = verified_cell(date(2026, 11, 22), "0.1.0", "m", seen)
+    assert row(BY_NAME["lmstudio"], cell).endswith("/v1 | 2026-11-22, 0.1.0, `m`, T |")
 
 
 def test_no_code_asks_for_a_vendor_by_name():

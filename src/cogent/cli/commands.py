@@ -9,6 +9,7 @@ import click
 from ..errors import ConfigurationError
 from .ask import FAILED, INTERRUPTED, MISUSED, Ask, ask
 from .models import find_model
+from .verify import Verify, verify_live
 
 __all__ = ("cli",)
 
@@ -89,6 +90,23 @@ def ask_command(
                 stats=stats,
             )
         )
+    )
+
+
+@cli.command(name="verify")
+@click.argument("provider")
+@click.option("-m", "--model", help="a model of the provider, as it names it")
+@click.option("--base-url", help="another address of the provider's API")
+@click.option("--json", "as_json", is_flag=True, help="print each finding as a line of JSON")
+def verify_command(provider: str, model: str | None, base_url: str | None, as_json: bool) -> None:
+    """Check a provider live, with your key: PROVIDER, or PROVIDER:MODEL.
+
+    About ten small calls are made. The last line is the provider's row for the README, with a
+    letter for each check that held. Exit codes: 1 a check failed, 2 the set-up is wrong, 130
+    interrupted.
+    """
+    raise SystemExit(
+        verify_live(Verify(provider=provider, model=model, base_url=base_url, as_json=as_json))
     )
 
 
