@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..chunks import (
     Chunk,
+    FinishReason,
     ReasoningChunk,
     ServerToolChunk,
     SourceChunk,
@@ -38,8 +39,20 @@ _ERROR_TYPES = {
 }
 
 
+_FINISH_WORDS: dict[FinishReason, str] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+    "pause": "pause_turn",
+}
+
+
 class AnthropicEncoder(Encoder):
     """Writes ``message_start``, one block after the other, ``message_delta``, ``message_stop``."""
+
+    calls = "apart"
+    finish_words = _FINISH_WORDS
 
     _begun = False
     _index = -1
@@ -58,7 +71,7 @@ class AnthropicEncoder(Encoder):
                 return self._call(chunk)
             case SourceChunk():
                 head = self._block("text", {"type": "text", "text": ""})
-                return head + self._delta({"type": "citations_delta", "citation": dict(chunk.raw)})
+                return head + self._delta({"type": "citations_delta", "citation": _citation(chunk)})
             case ServerToolChunk():
                 return self._block("", dict(chunk.payload)) + self._stop()
             case TurnChunk():
@@ -78,7 +91,7 @@ class AnthropicEncoder(Encoder):
             thinking: Object = {"type": "thinking", "thinking": said.reasoning}
             content.append({**thinking, "signature": said.signature or ""})
         if said.text:
-            citations = [dict(source.raw) for source in said.sources]
+            citations = [_citation(source) for source in said.sources]
             text: Object = {"type": "text", "text": said.text}
             content.append({**text, "citations": citations} if citations else text)
         for call in said.calls:
@@ -88,6 +101,7 @@ class AnthropicEncoder(Encoder):
             **self._message(),
             "content": content,
             "stop_reason": said.raw_finish_reason,
+            "stop_sequence": said.stop_sequence,
         }
         if said.tokens is not None:
             message["usage"] = _usage_object(said.tokens)
@@ -173,6 +187,12 @@ class AnthropicEncoder(Encoder):
         return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})
 
 
+def _citation(source: SourceChunk) -> Object:
+    quoted = {"url": source.url, "title": source.title, "cited_text": source.cited_text or ""}
+    found = {"type": "web_search_result_location", **quoted, "encrypted_index": ""}
+    return dict(source.raw) or found
+
+
 def _usage_object(tokens: Usage) -> Object:
     cached, stored = tokens.cached_input_tokens, tokens.cache_write_tokens
     fresh = tokens.input_tokens
@@ -193,7 +213,9 @@ def _event(document: Object) -> bytes:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    kind = error.type or _ERROR_TYPES.get(error.status or 500, "api_error")
+    kind = error.type
+    if kind not in _ERROR_TYPES.values():  # another protocol's word, or none
+        kind = _ERROR_TYPES.get(error.status or 500, "api_error")
     document: Object = {"type": "error", "error": {"type": kind, "message": error.message}}
     if error.request_id:
         document["request_id"] = error.request_id
