@@ -138,6 +138,7 @@ def test_each_result_is_a_message():
 
 
 def test_messages_are_read():
+    called = ToolCallPart("call_1", "f", '{"a":1}')
     request = OLLAMA.decode_request(
         {
             "model": "m",
@@ -158,8 +159,8 @@ def test_messages_are_read():
     assert request.messages == (
         system("s"),
         user(["u", ImagePart(data="aGk=")]),
-        Message("assistant", (ReasoningPart("Why"), ToolCallPart("", "f", '{"a":1}')), "ollama"),
-        Message("tool", (ToolResultPart("", "f", "r"), ToolResultPart("c", "g", "q"))),
+        Message("assistant", (ReasoningPart("Why"), called), "ollama"),
+        Message("tool", (ToolResultPart("call_1", "f", "r"), ToolResultPart("c", "g", "q"))),
     )
     assert request.stream is True
 

@@ -15,6 +15,7 @@ from ..chunks import (
     TurnChunk,
     Usage,
 )
+from ..errors import QuotaExceeded
 from ..framing import encode_event
 from .encoder import Encoder, joined
 from .fields import Object, dump
@@ -32,6 +33,7 @@ _ERROR_TYPES = {
     402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
     504: "timeout_error",
@@ -167,6 +169,7 @@ class AnthropicEncoder(Encoder):
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
+            "usage": _usage_object(Usage()),  # clients add up from here
         }
 
     def _turn(self, chunk: TurnChunk) -> bytes:
@@ -182,15 +185,15 @@ class AnthropicEncoder(Encoder):
         }
         if "context_management" in told:
             end["context_management"] = told["context_management"]
-        if tokens is not None:
-            end["usage"] = _usage_object(tokens)
+        end["usage"] = _usage_object(tokens or Usage())
         return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})
 
 
 def _citation(source: SourceChunk) -> Object:
+    if source.raw:
+        return dict(source.raw)
     quoted = {"url": source.url, "title": source.title, "cited_text": source.cited_text or ""}
-    found = {"type": "web_search_result_location", **quoted, "encrypted_index": ""}
-    return dict(source.raw) or found
+    return {"type": "web_search_result_location", **quoted, "encrypted_index": ""}
 
 
 def _usage_object(tokens: Usage) -> Object:
@@ -215,7 +218,8 @@ def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
     kind = error.type
     if kind not in _ERROR_TYPES.values():  # another protocol's word, or none
-        kind = _ERROR_TYPES.get(error.status or 500, "api_error")
+        status = 402 if isinstance(error, QuotaExceeded) else error.status
+        kind = _ERROR_TYPES.get(status or 500, "api_error")
     document: Object = {"type": "error", "error": {"type": kind, "message": error.message}}
     if error.request_id:
         document["request_id"] = error.request_id

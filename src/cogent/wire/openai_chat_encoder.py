@@ -134,8 +134,10 @@ class OpenAIChatEncoder(Encoder):
 
 
 def _annotation(source: SourceChunk) -> Object:
+    if source.raw:
+        return dict(source.raw)
     citation = {"url": source.url, "title": source.title or ""}
-    return dict(source.raw) or {"type": "url_citation", "url_citation": citation}
+    return {"type": "url_citation", "url_citation": citation}
 
 
 def _usage_object(tokens: Usage) -> Object:

@@ -272,8 +272,9 @@ class OpenAIResponsesEncoder(Encoder):
 
 
 def _annotation_of(source: SourceChunk) -> Object:
-    citation = {"type": "url_citation", "url": source.url, "title": source.title or ""}
-    return dict(source.raw) or citation
+    if source.raw:
+        return dict(source.raw)
+    return {"type": "url_citation", "url": source.url, "title": source.title or ""}
 
 
 def _status(chunk: TurnChunk, metadata: Metadata) -> tuple[str, object]:

@@ -186,7 +186,7 @@ def fitting_status(cls: type[APIError], words: list[str]) -> int:
 
 
 def common_words(cls: type[APIError]) -> tuple[str, str | None]:
-    """Give the type, and the code if there is one, that most providers have for errors of a class."""
+    """Give the type, and the code if there is one, that most providers have for a class."""
     found = ((kind, code) for parent, kind, code in _COMMON_WORDS if issubclass(cls, parent))
     return next(found, ("server_error", None))
 

@@ -92,7 +92,8 @@ def neutral_error(error: ProviderError) -> APIError:
     Returns:
         An error of the same class, with the status and the words that most providers have for it.
     """
-    cls, status = ServerError, _BAD_GATEWAY
+    cls: type[APIError] = ServerError
+    status: int | None = _BAD_GATEWAY
     if isinstance(error, APIError):
         cls, status = type(error), error.status
     kind, code = common_words(cls)
