@@ -208,6 +208,7 @@ OPAQUE = {"type": "server_tool_use", "id": "s", "name": "n", "input": {"q": SECR
 def test_nothing_of_the_provider_s_own_reaches_a_client(target, document):
     translator = Translator(DIALECTS[target].encoder())
     chunks = [
+        ReasoningChunk(text="Why", signature=SECRET),
         ReasoningChunk(signature=SECRET),
         ReasoningChunk(redacted=SECRET),
         ServerToolChunk(id="s", name="n", payload=OPAQUE),
