@@ -47,6 +47,14 @@ def types(*chunks):
     return shown
 
 
+UNKNOWN = {
+    "input_tokens": None,
+    "cache_creation_input_tokens": None,
+    "cache_read_input_tokens": None,
+    "output_tokens": None,
+}
+
+
 def test_the_message_begins_once():
     first = written(TextChunk("a"), TextChunk("b"))[0]
     assert first == {
@@ -59,6 +67,7 @@ def test_the_message_begins_once():
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
+            "usage": UNKNOWN,
         },
     }
 
@@ -155,8 +164,9 @@ def test_the_end():
     assert stop == {"type": "message_stop"}
 
 
-def test_unknown_usage_is_not_written():
-    assert "usage" not in written(TurnChunk())[1]
+def test_unknown_usage_is_null():
+    """Clients look for the object in any case."""
+    assert written(TurnChunk())[1]["usage"] == UNKNOWN
     counts = written(TurnChunk(metadata={"tokens": Usage(output_tokens=3)}))[1]["usage"]
     assert counts["input_tokens"] is None
     assert "output_tokens_details" not in counts

@@ -9,6 +9,7 @@ from cogent.messages import (
     ImagePart,
     Message,
     ReasoningPart,
+    RefusalPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -138,6 +139,7 @@ def test_each_result_is_a_message():
 
 
 def test_messages_are_read():
+    called = ToolCallPart("call_1", "f", '{"a":1}')
     request = OLLAMA.decode_request(
         {
             "model": "m",
@@ -158,8 +160,8 @@ def test_messages_are_read():
     assert request.messages == (
         system("s"),
         user(["u", ImagePart(data="aGk=")]),
-        Message("assistant", (ReasoningPart("Why"), ToolCallPart("", "f", '{"a":1}')), "ollama"),
-        Message("tool", (ToolResultPart("", "f", "r"), ToolResultPart("c", "g", "q"))),
+        Message("assistant", (ReasoningPart("Why"), called), "ollama"),
+        Message("tool", (ToolResultPart("call_1", "f", "r"), ToolResultPart("c", "g", "q"))),
     )
     assert request.stream is True
 
@@ -180,3 +182,24 @@ def test_settings_are_read():
         reasoning_effort="low",
         extra_body={"keep_alive": "5m", "options": {"num_ctx": 9}},
     )
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        ("iVBORw0KGgo=", "image/png"),
+        ("/9j/4AAQSkZJRg==", "image/jpeg"),
+        ("R0lGODlhAQAB", "image/gif"),
+        ("UklGRiQAAABXRUJQ", "image/webp"),
+        ("aGk=", None),
+    ],
+)
+def test_the_type_of_an_image_is_told_by_how_it_begins(data, media_type):
+    request = OLLAMA.decode_request({"messages": [{"role": "user", "images": [data]}]})
+    assert request.messages[0].parts == (ImagePart(data=data, media_type=media_type),)
+
+
+def test_a_refusal_goes_back_as_text():
+    said = Message("assistant", (RefusalPart("No."),))
+    body = OLLAMA.encode_request(Request(model="m", messages=(said,)), Quirks())
+    assert body["messages"] == [{"role": "assistant", "content": "No."}]

@@ -29,6 +29,7 @@ from .openai_responses import (
     OpenAIResponsesDecoder,
     OpenAIResponsesEncoder,
 )
+from .translation import Translator, neutral_error, neutral_request
 
 __all__ = (
     "ANTHROPIC",
@@ -55,7 +56,10 @@ __all__ = (
     "OpenAIResponsesEncoder",
     "Quirks",
     "Request",
+    "Translator",
     "http_error",
+    "neutral_error",
+    "neutral_request",
 )
 
 DIALECTS = {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..chunks import (
     Chunk,
+    FinishReason,
     ReasoningChunk,
     ServerToolChunk,
     SourceChunk,
@@ -14,6 +15,7 @@ from ..chunks import (
     TurnChunk,
     Usage,
 )
+from ..errors import QuotaExceeded
 from ..framing import encode_event
 from .encoder import Encoder, joined
 from .fields import Object, dump
@@ -31,6 +33,7 @@ _ERROR_TYPES = {
     402: "billing_error",
     403: "permission_error",
     404: "not_found_error",
+    409: "conflict_error",
     413: "request_too_large",
     429: "rate_limit_error",
     504: "timeout_error",
@@ -38,8 +41,20 @@ _ERROR_TYPES = {
 }
 
 
+_FINISH_WORDS: dict[FinishReason, str] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "refusal",
+    "pause": "pause_turn",
+}
+
+
 class AnthropicEncoder(Encoder):
     """Writes ``message_start``, one block after the other, ``message_delta``, ``message_stop``."""
+
+    calls = "apart"
+    finish_words = _FINISH_WORDS
 
     _begun = False
     _index = -1
@@ -58,7 +73,7 @@ class AnthropicEncoder(Encoder):
                 return self._call(chunk)
             case SourceChunk():
                 head = self._block("text", {"type": "text", "text": ""})
-                return head + self._delta({"type": "citations_delta", "citation": dict(chunk.raw)})
+                return head + self._delta({"type": "citations_delta", "citation": _citation(chunk)})
             case ServerToolChunk():
                 return self._block("", dict(chunk.payload)) + self._stop()
             case TurnChunk():
@@ -78,7 +93,7 @@ class AnthropicEncoder(Encoder):
             thinking: Object = {"type": "thinking", "thinking": said.reasoning}
             content.append({**thinking, "signature": said.signature or ""})
         if said.text:
-            citations = [dict(source.raw) for source in said.sources]
+            citations = [_citation(source) for source in said.sources]
             text: Object = {"type": "text", "text": said.text}
             content.append({**text, "citations": citations} if citations else text)
         for call in said.calls:
@@ -88,6 +103,7 @@ class AnthropicEncoder(Encoder):
             **self._message(),
             "content": content,
             "stop_reason": said.raw_finish_reason,
+            "stop_sequence": said.stop_sequence,
         }
         if said.tokens is not None:
             message["usage"] = _usage_object(said.tokens)
@@ -153,6 +169,7 @@ class AnthropicEncoder(Encoder):
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
+            "usage": _usage_object(Usage()),  # clients add up from here
         }
 
     def _turn(self, chunk: TurnChunk) -> bytes:
@@ -168,9 +185,15 @@ class AnthropicEncoder(Encoder):
         }
         if "context_management" in told:
             end["context_management"] = told["context_management"]
-        if tokens is not None:
-            end["usage"] = _usage_object(tokens)
+        end["usage"] = _usage_object(tokens or Usage())
         return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})
+
+
+def _citation(source: SourceChunk) -> Object:
+    if source.raw:
+        return dict(source.raw)
+    quoted = {"url": source.url, "title": source.title, "cited_text": source.cited_text or ""}
+    return {"type": "web_search_result_location", **quoted, "encrypted_index": ""}
 
 
 def _usage_object(tokens: Usage) -> Object:
@@ -193,7 +216,10 @@ def _event(document: Object) -> bytes:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    kind = error.type or _ERROR_TYPES.get(error.status or 500, "api_error")
+    kind = error.type
+    if kind not in _ERROR_TYPES.values():  # another protocol's word, or none
+        status = 402 if isinstance(error, QuotaExceeded) else error.status
+        kind = _ERROR_TYPES.get(status or 500, "api_error")
     document: Object = {"type": "error", "error": {"type": kind, "message": error.message}}
     if error.request_id:
         document["request_id"] = error.request_id

@@ -59,10 +59,14 @@ def decode_request(body: Mapping[str, object]) -> Request:
     named = {"auto": "auto", "none": "none", "any": "required"}.get(kind)
     stop = tuple(s for s in items(body.get("stop_sequences")) if isinstance(s, str))
     extra = {key: value for key, value in body.items() if key not in _READ}
+    tools = objects(body.get("tools"))
+    given = [tool for tool in tools if text(tool, "type") in ("", "custom")]
+    if len(given) < len(tools):
+        extra["tools"] = tools  # the provider runs some of them itself
     return Request(
         model=text(body, "model"),
         messages=tuple(messages),
-        tools=tuple(_decode_tool(tool) for tool in objects(body.get("tools"))),
+        tools=tuple(_decode_tool(tool) for tool in given),
         stream=body.get("stream") is True,
         settings=Settings(
             max_tokens=integer(body, "max_tokens") or None,

@@ -22,6 +22,7 @@ from .fields import Object, dump, obj
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..chunks import FinishReason
     from ..errors import APIError
 
 __all__ = ("BedrockConverseEncoder", "error_body")
@@ -51,10 +52,23 @@ _ERROR_TYPES = {
 }
 
 
+_FINISH_WORDS: dict[FinishReason, str] = {
+    "stop": "end_turn",
+    "length": "max_tokens",
+    "tool_calls": "tool_use",
+    "content_filter": "content_filtered",
+    "refusal": "content_filtered",
+    "error": "malformed_model_output",
+}
+
+
 class BedrockConverseEncoder(Encoder):
     """Writes ``messageStart``, one block after the other, ``messageStop``, ``metadata``."""
 
     media_type = _MEDIA_TYPE
+    calls = "apart"
+    media = ("image/",)
+    finish_words = _FINISH_WORDS
 
     _begun = False
     _index = -1
@@ -108,6 +122,8 @@ class BedrockConverseEncoder(Encoder):
             content.append({"citationsContent": cited})
         elif said.text:
             content.append({"text": said.text})
+        pictures = [chunk for chunk in chunks if isinstance(chunk, MediaChunk)]
+        content.extend(_picture(chunk, {"bytes": chunk.data}) for chunk in pictures)
         for call in said.calls:
             block: Object = {"toolUseId": call.id, "name": call.name}
             content.append({"toolUse": {**block, "input": dict(call.arguments or {})}})
@@ -152,9 +168,8 @@ class BedrockConverseEncoder(Encoder):
     def _image(self, chunk: MediaChunk) -> bytes:
         if chunk.media_type is not None and not chunk.media_type.startswith("image/"):
             return b""
-        form = (chunk.media_type or "image/png").removeprefix("image/")
         delta: Object = {"image": {"source": {"bytes": chunk.data}}}
-        return self._block("", {"image": {"format": form}}) + self._delta(delta) + self._stop()
+        return self._block("", _picture(chunk)) + self._delta(delta) + self._stop()
 
     def _block(self, kind: str, start: Object | None = None) -> bytes:
         """Open a block, unless the open one is of this kind; begin the message first."""
@@ -231,3 +246,8 @@ def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
     kind = error.type or _ERROR_TYPES.get(error.status or 500, "InternalServerException")
     return dump({"__type": kind, "message": error.message})
+
+
+def _picture(chunk: MediaChunk, source: Object | None = None) -> Object:
+    form = (chunk.media_type or "image/png").removeprefix("image/")
+    return {"image": {"format": form, **({"source": source} if source else {})}}

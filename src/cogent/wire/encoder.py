@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from ..chunks import (
     Chunk,
+    FinishReason,
     ReasoningChunk,
     RefusalChunk,
     SourceChunk,
@@ -17,7 +18,7 @@ from ..chunks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from ..errors import APIError
 
@@ -34,6 +35,14 @@ class Encoder:
     """
 
     media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
+    calls: ClassVar[Literal["mixed", "apart", "whole"]] = "mixed"
+    """Whether fragments of calls may come in any order, call by call only, or not at all."""
+    refusals: ClassVar[bool] = False
+    """Refusals have a place apart from the text."""
+    media: ClassVar[tuple[str, ...]] = ()
+    """How the media types begin that an answer may hold."""
+    finish_words: ClassVar[Mapping[FinishReason, str]] = {}
+    """The protocol's words for reasons, where they are not the neutral ones."""
 
     def __init__(
         self, *, model: str = "emulated", response_id: str = "resp-1", created: int = 1_700_000_000
@@ -81,6 +90,7 @@ class Joined:
     sources: tuple[SourceChunk, ...]
     calls: tuple[ToolCall, ...]
     raw_finish_reason: str | None
+    stop_sequence: str | None
     tokens: Usage | None
 
 
@@ -97,5 +107,6 @@ def joined(chunks: Sequence[Chunk]) -> Joined:
         sources=tuple(chunk for chunk in chunks if isinstance(chunk, SourceChunk)),
         calls=tuple(turn.tool_calls),
         raw_finish_reason=metadata.get("raw_finish_reason"),
+        stop_sequence=metadata.get("stop_sequence"),
         tokens=metadata.get("tokens"),
     )

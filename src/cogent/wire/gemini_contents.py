@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import ProtocolError
@@ -23,6 +22,7 @@ from ..messages import (
     ToolResultPart,
 )
 from .blocks import parse_arguments
+from .call_ids import CallIds
 from .fields import Object, dump, obj, objects, optional, text
 from .refusal import refused
 
@@ -190,7 +190,7 @@ def decode_contents(body: Object) -> Iterable[Message]:
     said = instruction if isinstance(instruction, str) else "".join(text(p, "text") for p in given)
     if said:
         yield Message("system", (TextPart(said),))
-    names = _CallIds()
+    names = CallIds()
     for content in objects(body.get("contents")):
         wires = [camel(part) for part in objects(content.get("parts"))]
         if text(content, "role") == "model":
@@ -206,29 +206,7 @@ def decode_contents(body: Object) -> Iterable[Message]:
             yield Message("user", rest)
 
 
-@dataclass
-class _CallIds:
-    """The calls that wait for an answer: those without an id are known by name and order."""
-
-    made: int = 0
-    waiting: list[tuple[str, str]] = field(default_factory=list)  # id and name
-
-    def call(self, given: str | None, name: str) -> str:
-        """Note a call, and give its id or one that is made here."""
-        self.made += given is None
-        self.waiting.append((given or f"call_{self.made}", name))
-        return self.waiting[-1][0]
-
-    def answered(self, given: str | None, name: str) -> str:
-        """Give the id of the call that an answer is to."""
-        for call in self.waiting:
-            if call[0] == given or (given is None and call[1] == name):
-                self.waiting.remove(call)
-                return call[0]
-        return given or name
-
-
-def _decode_assistant(wire: Object, ids: _CallIds) -> Part:
+def _decode_assistant(wire: Object, ids: CallIds) -> Part:
     call = camel(wire.get("functionCall"))
     signature = optional(wire, "thoughtSignature")
     echo: dict[str, object] = {} if signature is None else {"thoughtSignature": signature}
@@ -244,7 +222,7 @@ def _decode_assistant(wire: Object, ids: _CallIds) -> Part:
     return OpaquePart(_NAME, wire)
 
 
-def _decode_user(wire: Object, ids: _CallIds) -> Part:
+def _decode_user(wire: Object, ids: CallIds) -> Part:
     answer = camel(wire.get("functionResponse"))
     if answer:
         name, response = text(answer, "name"), obj(answer.get("response"))

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 
 __all__ = ("GeminiEncoder", "error_body")
 
-_REASONS: dict[FinishReason | None, str] = {
+_REASONS: dict[FinishReason, str] = {
     "stop": "STOP",
     "tool_calls": "STOP",
     "length": "MAX_TOKENS",
     "content_filter": "SAFETY",
     "refusal": "SAFETY",
     "error": "MALFORMED_RESPONSE",
+    "unknown": "STOP",
+    **dict.fromkeys(("pause", "approval", "cancelled", "other"), "OTHER"),
 }
 """For a turn without a reason in the protocol's words: without any it would seem cut off."""
 
@@ -62,6 +64,9 @@ class GeminiEncoder(Encoder):
     """
 
     media_type = "text/event-stream"
+    calls = "whole"
+    media = ("image/", "audio/", "video/")
+    finish_words = _REASONS
 
     def encode(self, chunk: Chunk) -> bytes:
         """Write one chunk."""
@@ -97,7 +102,7 @@ class GeminiEncoder(Encoder):
         more: Object = {} if tokens is None else {"usageMetadata": _usage_object(tokens)}
         if "promptFeedback" in told:
             return self._response({"promptFeedback": told["promptFeedback"], **more})
-        reason = metadata.get("raw_finish_reason") or _REASONS.get(chunk.finish_reason, "OTHER")
+        reason = metadata.get("raw_finish_reason") or _REASONS.get(chunk.finish_reason or "other")
         details = {key: told[key] for key in _DETAILS if key in told}
         response = self._candidate(parts, finishReason=reason, **{**details, **fields})
         return {**response, **more}

@@ -40,6 +40,8 @@ FINISH_REASONS: dict[str, FinishReason] = {
     "unload": "stop",
 }
 
+_FINISH_WORDS: dict[FinishReason, str] = {"tool_calls": "stop"}
+
 _COUNTERS = (
     "total_duration",
     "load_duration",
@@ -127,6 +129,9 @@ class OllamaEncoder(Encoder):
     """Writes a line for each chunk. A call must come in one chunk: there are no fragments."""
 
     media_type = "application/x-ndjson"
+    calls = "whole"
+    media = ("image/",)
+    finish_words = _FINISH_WORDS
 
     def encode(self, chunk: Chunk) -> bytes:
         """Write one chunk."""
@@ -156,6 +161,9 @@ class OllamaEncoder(Encoder):
         message: Object = {"role": "assistant", "content": said.text}
         if said.reasoning:
             message["thinking"] = said.reasoning
+        images = [chunk.data for chunk in chunks if isinstance(chunk, MediaChunk)]
+        if images:
+            message["images"] = images
         if said.calls:
             message["tool_calls"] = [
                 {"id": c.id, "function": {"name": c.name, "arguments": dict(c.arguments or {})}}

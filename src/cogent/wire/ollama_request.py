@@ -15,6 +15,7 @@ from ..messages import (
     Message,
     Part,
     ReasoningPart,
+    RefusalPart,
     TextPart,
     ToolCallPart,
     ToolResultPart,
@@ -22,8 +23,9 @@ from ..messages import (
 )
 from ..settings import JSONSchema, Settings
 from .blocks import parse_arguments
+from .call_ids import CallIds
 from .dialect import Quirks, Request
-from .fields import Object, dump, integer, items, number, obj, objects, text
+from .fields import Object, dump, integer, items, number, obj, objects, optional, text
 from .refusal import refuse, refused
 
 if TYPE_CHECKING:
@@ -99,7 +101,8 @@ def _encode_message(message: Message) -> Iterable[Object]:
     for part in message.parts:
         if isinstance(part, AudioPart | FilePart):
             raise refused(part, "Ollama")
-    wire: Object = {"role": message.role, "content": message.text}
+    said = (part.text for part in message.parts if isinstance(part, TextPart | RefusalPart))
+    wire: Object = {"role": message.role, "content": "".join(said)}
     images = [_encode_image(part) for part in message.parts if isinstance(part, ImagePart)]
     if images:
         wire["images"] = images
@@ -188,13 +191,15 @@ def _decode_think(wire: object) -> str | None:
 
 
 def _decode_messages(wire: list[Object]) -> Iterable[Message]:
+    ids = CallIds()
     results: list[Part] = []
     for message in wire:
         role = text(message, "role")
         content = text(message, "content")
         if role == "tool":
-            call_id = text(message, "tool_call_id")
-            results.append(ToolResultPart(call_id, text(message, "tool_name"), content))
+            name = text(message, "tool_name")
+            call_id = ids.answered(optional(message, "tool_call_id"), name)
+            results.append(ToolResultPart(call_id, name, content))
             continue
         if results:
             yield Message("tool", tuple(results))
@@ -204,8 +209,9 @@ def _decode_messages(wire: list[Object]) -> Iterable[Message]:
             parts.append(ReasoningPart(text(message, "thinking")))
         if content:
             parts.append(TextPart(content))
-        parts.extend(ImagePart(data=i) for i in items(message.get("images")) if isinstance(i, str))
-        parts.extend(_decode_call(call) for call in objects(message.get("tool_calls")))
+        images = [image for image in items(message.get("images")) if isinstance(image, str)]
+        parts.extend(ImagePart(data=image, media_type=_image_type(image)) for image in images)
+        parts.extend(_decode_call(call, ids) for call in objects(message.get("tool_calls")))
         if role == "assistant":
             yield Message("assistant", tuple(parts), "ollama")
         else:
@@ -214,10 +220,23 @@ def _decode_messages(wire: list[Object]) -> Iterable[Message]:
         yield Message("tool", tuple(results))
 
 
-def _decode_call(call: Object) -> ToolCallPart:
+def _image_type(data: str) -> str | None:
+    """Tell the type by how the data begins: the protocol does not say, and others must."""
+    return next((kind for begin, kind in _IMAGES.items() if data.startswith(begin)), None)
+
+
+_IMAGES = {  # the first bytes of a file, in base64
+    "iVBORw0K": "image/png",
+    "/9j/": "image/jpeg",
+    "R0lGOD": "image/gif",
+    "UklGR": "image/webp",
+}
+
+
+def _decode_call(call: Object, ids: CallIds) -> ToolCallPart:
     function = obj(call.get("function"))
-    arguments = dump(obj(function.get("arguments"))).decode()
-    return ToolCallPart(text(call, "id"), text(function, "name"), arguments)
+    name, arguments = text(function, "name"), dump(obj(function.get("arguments"))).decode()
+    return ToolCallPart(ids.call(optional(call, "id"), name), name, arguments)
 
 
 def _decode_tool(function: Object) -> ToolSpec:

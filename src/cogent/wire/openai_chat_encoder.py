@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..chunks import (
     Chunk,
+    FinishReason,
     MediaChunk,
     ReasoningChunk,
     RefusalChunk,
@@ -26,11 +27,17 @@ if TYPE_CHECKING:
 
 __all__ = ("OpenAIChatEncoder", "error_body")
 
+# A refusal that is no text: where it is text, the reason is a plain stop.
+_FINISH_WORDS: dict[FinishReason, str] = {"refusal": "content_filter"}
 _DETAILS = ("service_tier", "system_fingerprint")
 
 
 class OpenAIChatEncoder(Encoder):
     """Writes ``chat.completion.chunk`` events, usage in its own event, and ``[DONE]``."""
+
+    refusals = True
+    media = ("audio/",)
+    finish_words = _FINISH_WORDS
 
     _begun = False
     _named: frozenset[int] = frozenset()
@@ -47,7 +54,7 @@ class OpenAIChatEncoder(Encoder):
             case ToolCallChunk():
                 return self._delta({"tool_calls": [self._call(chunk)]})
             case SourceChunk():
-                return self._delta({"annotations": [dict(chunk.raw)]})
+                return self._delta({"annotations": [_annotation(chunk)]})
             case MediaChunk():
                 return self._delta({"audio": {"data": chunk.data}})
             case TurnChunk():
@@ -68,7 +75,10 @@ class OpenAIChatEncoder(Encoder):
         if said.refusal:
             message["refusal"] = said.refusal
         if said.sources:
-            message["annotations"] = [dict(source.raw) for source in said.sources]
+            message["annotations"] = [_annotation(source) for source in said.sources]
+        sound = "".join(chunk.data for chunk in chunks if isinstance(chunk, MediaChunk))
+        if sound:
+            message["audio"] = {"data": sound}
         if said.calls:
             message["tool_calls"] = [
                 {
@@ -121,6 +131,13 @@ class OpenAIChatEncoder(Encoder):
     def _event(self, choices: list[Object], **more: object) -> bytes:
         head = {"id": self.response_id, "object": "chat.completion.chunk", "created": self.created}
         return encode_event(dump({**head, "model": self.model, "choices": choices, **more}))
+
+
+def _annotation(source: SourceChunk) -> Object:
+    if source.raw:
+        return dict(source.raw)
+    citation = {"url": source.url, "title": source.title or ""}
+    return {"type": "url_citation", "url_citation": citation}
 
 
 def _usage_object(tokens: Usage) -> Object:

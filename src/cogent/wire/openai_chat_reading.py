@@ -59,10 +59,15 @@ def decode_request(body: Mapping[str, object]) -> Request:
     stop = body.get("stop")
     texts = [stop] if isinstance(stop, str) else [s for s in items(stop) if isinstance(s, str)]
     parallel = body.get("parallel_tool_calls")
+    tools = objects(body.get("tools"))
+    given = [tool for tool in tools if text(tool, "type") in ("", "function")]
+    extra = {key: value for key, value in body.items() if key not in _READ}
+    if len(given) < len(tools):
+        extra["tools"] = tools  # some are of a kind that has no neutral word
     return Request(
         model=text(body, "model"),
         messages=tuple(_decode_messages(objects(body.get("messages")))),
-        tools=tuple(_decode_tool(tool) for tool in objects(body.get("tools"))),
+        tools=tuple(_decode_tool(tool) for tool in given),
         stream=body.get("stream") is True,
         settings=Settings(
             max_tokens=integer(body, "max_completion_tokens") or integer(body, "max_tokens"),
@@ -81,7 +86,7 @@ def decode_request(body: Mapping[str, object]) -> Request:
             user=optional(body, "user"),
             metadata=_decode_metadata(body.get("metadata")),
             service_tier=optional(body, "service_tier"),
-            extra_body={key: value for key, value in body.items() if key not in _READ},
+            extra_body=extra,
         ),
     )
 

@@ -20,13 +20,16 @@ from .encoder import Encoder
 from .fields import Object, dump
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..chunks import Metadata
     from ..errors import APIError
 
 __all__ = ("OpenAIResponsesEncoder",)
 
 _STATUSES = ("completed", "incomplete", "cancelled")
-_CUT = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_WHOLE = ("stop", "tool_calls", "unknown", "")
+_CUT = {"length": "max_output_tokens", "refusal": "content_filter"}
 _DETAILS = ("service_tier", "input_transformations", "tool_usage", "moderation", "content_filters")
 
 # For a part's type: the middle of its events' names, and the field that holds its text.
@@ -67,6 +70,9 @@ class OpenAIResponsesEncoder(Encoder):
     Only calls that follow each other may mix their fragments.
     """
 
+    calls = "apart"
+    refusals = True
+
     def __init__(
         self, *, model: str = "emulated", response_id: str = "resp-1", created: int = 1_700_000_000
     ) -> None:
@@ -89,7 +95,7 @@ class OpenAIResponsesEncoder(Encoder):
             case RefusalChunk():
                 return self._delta("refusal", chunk.text)
             case SourceChunk():
-                return self._annotation(dict(chunk.raw))
+                return self._annotation(_annotation_of(chunk))
             case ToolCallChunk():
                 return self._call(chunk)
             case ServerToolChunk():
@@ -108,6 +114,13 @@ class OpenAIResponsesEncoder(Encoder):
             "param": error.param,
         }
         return self._event("error", error=facts)
+
+    def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
+        """Write the whole answer as one document: the response that a stream would end with."""
+        turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
+        self.encode_all(chunk for chunk in chunks if chunk is not turn)
+        self._close()
+        return dump(self._ended(turn))
 
     def _delta(self, part: str, piece: str) -> bytes:
         head, item = self._part(part)
@@ -218,6 +231,13 @@ class OpenAIResponsesEncoder(Encoder):
         )
 
     def _turn(self, chunk: TurnChunk) -> bytes:
+        ends = self._begin() + self._close()
+        response = self._ended(chunk)
+        whole = response["status"] == "completed"
+        name = "response.completed" if whole else "response.incomplete"
+        return ends + self._event(name, response=response)
+
+    def _ended(self, chunk: TurnChunk) -> Object:
         metadata = chunk.metadata or {}
         status, cut = _status(chunk, metadata)
         told, tokens = metadata.get("details", {}), metadata.get("tokens")
@@ -226,9 +246,7 @@ class OpenAIResponsesEncoder(Encoder):
             more["incomplete_details"] = cut
         if tokens is not None:
             more["usage"] = _usage_object(tokens)
-        ends = self._begin() + self._close()
-        name = "response.completed" if status == "completed" else "response.incomplete"
-        return ends + self._event(name, response=self._response(status, more))
+        return self._response(status, more)
 
     def _response(self, status: str, more: Object) -> Object:
         return {
@@ -253,14 +271,21 @@ class OpenAIResponsesEncoder(Encoder):
         return encode_event(dump(document), event=type)
 
 
+def _annotation_of(source: SourceChunk) -> Object:
+    if source.raw:
+        return dict(source.raw)
+    return {"type": "url_citation", "url": source.url, "title": source.title or ""}
+
+
 def _status(chunk: TurnChunk, metadata: Metadata) -> tuple[str, object]:
     """Say how the response ended, in the protocol's words, and why if it was cut."""
     raw, reason = metadata.get("raw_finish_reason"), chunk.finish_reason or ""
     cut = metadata.get("details", {}).get("incomplete_details")
     if raw not in _STATUSES:  # the words of another protocol
-        raw = "incomplete" if reason in _CUT else "cancelled" if reason == "error" else "completed"
-    if not cut and raw == "incomplete" and reason in _CUT:
-        cut = {"reason": _CUT[reason]}
+        whole = "completed" if reason in _WHOLE else "incomplete"
+        raw = "cancelled" if reason == "error" else whole
+    if not cut and raw == "incomplete" and reason != "other":
+        cut = {"reason": _CUT.get(reason, reason)}
     return raw, cut
 
 

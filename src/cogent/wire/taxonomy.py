@@ -21,7 +21,7 @@ from ..errors import (
     ServerError,
 )
 
-__all__ = ("Report", "class_of", "fitting_status", "is_final")
+__all__ = ("Report", "class_of", "common_words", "fitting_status", "is_final")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,20 @@ _REFINED: dict[int, tuple[type[APIError], ...]] = {
     429: (QuotaExceeded, Overloaded),
 }
 
+_COMMON_WORDS: tuple[tuple[type[APIError], str, str | None], ...] = (
+    (ContextWindowExceeded, "invalid_request_error", "context_length_exceeded"),
+    (ContentFiltered, "invalid_request_error", "content_filter"),
+    (RequestTooLarge, "request_too_large", None),
+    (BadRequest, "invalid_request_error", None),
+    (QuotaExceeded, "insufficient_quota", "insufficient_quota"),
+    (RateLimited, "rate_limit_error", "rate_limit_exceeded"),
+    (Overloaded, "overloaded_error", None),
+    (AuthenticationError, "authentication_error", None),
+    (PermissionDenied, "permission_error", None),
+    (NotFound, "not_found_error", None),
+    (Conflict, "conflict_error", None),
+)
+
 # No second try helps against these, though the server failed and not the request: another
 # server that it needs, and a model that does not fit into its memory.
 _FINAL_STATUS = 424
@@ -171,6 +185,12 @@ def fitting_status(cls: type[APIError], words: list[str]) -> int:
     if cls is ServerError:
         return 504 if any(map(_TIMEOUT.search, words)) else 500
     return next(status for parent, status in _STATUS_OF if issubclass(cls, parent))
+
+
+def common_words(cls: type[APIError]) -> tuple[str, str | None]:
+    """Give the type, and the code if there is one, that most providers have for a class."""
+    found = ((kind, code) for parent, kind, code in _COMMON_WORDS if issubclass(cls, parent))
+    return next(found, ("server_error", None))
 
 
 def is_final(report: Report, status: int) -> bool:
