@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from cogent import Message, Model, ToolResultPart, ToolSpec, user
-from cogent.history import dump_history, load_history
+from cogent import Model, ToolSpec, user
 from cogent.messages import ToolCallPart
 from cogent.providers.vendors import VENDORS
 from cogent.testing import Emulator, Reply
 from cogent.wire import Request
 from cogent.wire.blocks import parse_arguments
+from tests.support.conversation import answered, ask
 
 from .first_turns import INPUT, RESULTS, first_turn
 
@@ -38,23 +38,10 @@ def replies(name: str, *, streamed: bool) -> list[Reply]:
     return [Reply(body=turn.stream) if streamed else whole, Reply(ANSWER)]
 
 
-async def ask(model: Model, messages, *, streamed: bool = True):
-    if not streamed:
-        return await model.complete(messages, tools=TOOLS)
-    async with model.stream(messages, tools=TOOLS) as stream:
-        async for _ in stream:
-            pass
-    return stream.response
-
-
-def answered(response) -> tuple[Message, ...]:
-    """Give the conversation with the results of the calls, as it is read from a store."""
-    calls = zip(response.tool_calls, RESULTS, strict=True)
-    results = [ToolResultPart(call.id, call.name, result) for call, result in calls]
-    history = (*response.messages, Message("tool", tuple(results)))
-    loaded = load_history(dump_history(history))
-    assert loaded == history
-    return loaded
+async def turn_with(model: Model, messages, *, streamed: bool):
+    if streamed:
+        return await ask(model, messages, tools=TOOLS)
+    return await model.complete(messages, tools=TOOLS)
 
 
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "complete"])
@@ -62,8 +49,9 @@ def answered(response) -> tuple[Message, ...]:
 async def test_what_a_provider_wants_back_goes_back(name, streamed):
     """The second request holds the first answer as the provider wants it, and not a bit more."""
     with Emulator(replies(name, streamed=streamed)) as server:
-        first = await ask(model_of(name, server), "Weather?", streamed=streamed)
-        second = await ask(model_of(name, server), answered(first), streamed=streamed)
+        model = model_of(name, server)
+        first = await turn_with(model, "Weather?", streamed=streamed)
+        second = await turn_with(model, answered(first, *RESULTS), streamed=streamed)
 
     assert first.content == "Let me look."
     assert first.finish_reason == "tool_calls"
@@ -82,7 +70,7 @@ async def test_another_provider_gets_the_conversation_and_no_secrets(source, tar
     """What was said and called goes on elsewhere; coming home, the first provider's own is back."""
     with Emulator([*replies(source, streamed=True), Reply(ANSWER)]) as server:
         first = await ask(model_of(source, server), "Weather?")
-        second = await ask(model_of(target, server), answered(first))
+        second = await ask(model_of(target, server), answered(first, *RESULTS))
         await ask(model_of(source, server), (*second.messages, user("And tomorrow?")))
 
     assert second.content == ANSWER
