@@ -1,4 +1,4 @@
-"""A real model, served by llama.cpp over two of its protocols."""
+"""A real model, served by llama.cpp over three protocols."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from cogent import Agent, Model, Settings, StreamTruncated, ToolSpec
+from cogent import Agent, Model, Settings, StreamTruncated, ToolSpec, user
+from tests.support.conversation import answered, ask
 
 from .conftest import LLAMA_KEY
 
@@ -16,6 +17,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.timeout(700)]
 
 QUESTION = "Say hello in five words."
 SETTINGS = Settings(temperature=0, max_tokens=60)
+DIALECTS = ("openai", "openai-responses", "anthropic")
 WEATHER = ToolSpec(
     "get_weather",
     "Get the weather",
@@ -28,11 +30,11 @@ WEATHER = ToolSpec(
 
 
 def model(url: str, dialect: str) -> Model:
-    base = f"{url}/v1" if dialect == "openai" else url
+    base = url if dialect == "anthropic" else f"{url}/v1"
     return Model(f"{dialect}:smollm2", api_key=LLAMA_KEY, base_url=base, settings=SETTINGS)
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_an_answer_streams_token_by_token(llama, dialect):
     """The answer comes in many chunks, ends cleanly and tells its usage."""
     chunks = [chunk async for chunk in model(llama, dialect).stream(QUESTION)]
@@ -45,14 +47,14 @@ async def test_an_answer_streams_token_by_token(llama, dialect):
     assert chunks[-1].metadata["tokens"].output_tokens >= len(texts)
 
 
-async def test_both_protocols_give_the_same_answer(llama):
-    """At temperature 0 the same words come over either protocol."""
-    answers = [await Agent(model=model(llama, d)).run(QUESTION) for d in ("openai", "anthropic")]
+async def test_all_protocols_give_the_same_answer(llama):
+    """At temperature 0 the same words come over each protocol."""
+    answers = [await Agent(model=model(llama, dialect)).run(QUESTION) for dialect in DIALECTS]
 
-    assert answers[0].content == answers[1].content
+    assert len({answer.content for answer in answers}) == 1
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_the_model_calls_a_tool(llama, dialect):
     """A call is assembled from the fragments that the server streams."""
     settings = Settings(tool_choice="required")
@@ -67,6 +69,37 @@ async def test_the_model_calls_a_tool(llama, dialect):
     assert set(call.arguments) == {"city", "unit"}
     assert "".join(fragments) == call.arguments_json
     assert stream.response.finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_result_is_answered_over_each_protocol(llama, dialect):
+    """The model is shown the same prompt, call and result included, whichever way they come."""
+    required = Settings(tool_choice="required")
+    question = "What is the weather in Berlin in C?"
+    first = await ask(model(llama, dialect), question, tools=[WEATHER], settings=required)
+    history = answered(first, "21 degrees")
+    short = Settings(max_tokens=16)
+    answers = [
+        await ask(model(llama, other), history, tools=[WEATHER], settings=short)
+        for other in DIALECTS
+    ]
+
+    assert first.finish_reason == "tool_calls"
+    assert all(answer.content for answer in answers)
+    assert len({answer.usage.input_tokens for answer in answers}) == 1
+    assert answers[0].usage.input_tokens > first.usage.input_tokens
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_thoughts_are_no_obstacle_to_going_on(llama, dialect):
+    """What was thought is told apart from what was said; unsigned, it stays out of the history."""
+    thinking = {"chat_template_kwargs": {"enable_thinking": True}, "thinking_budget_tokens": 16}
+    first = await ask(model(llama, dialect), "What is 2+2?", settings=Settings(extra_body=thinking))
+    second = await ask(model(llama, dialect), (*first.messages, user("Say it again.")))
+
+    assert first.reasoning
+    assert second.content
+    assert not second.reasoning
 
 
 async def test_a_limit_ends_the_answer(llama):

@@ -91,6 +91,25 @@ def test_chunks_stream_exactly(dialect):
 
 
 @every_dialect
+def test_chunks_come_as_one_document_where_no_stream_was_asked_for(dialect):
+    chunks = [
+        TextChunk("Looking up"),
+        ToolCallChunk(index=0, id="call_a", name="search", arguments='{"q":'),
+        ToolCallChunk(index=0, id="call_a", name="search", arguments='"x"}'),
+    ]
+    with Emulator(Reply(chunks=chunks)) as server:
+        answer = call(server, dialect, stream=False)
+    decoder = dialect.decoder()
+    turn = decoder.decode_document(answer.content)[-1]
+    assert answer.headers["content-type"] == "application/json"
+    assert decoder.message.text == "Looking up"
+    (made,) = turn.tool_calls
+    assert (made.id, made.name, made.arguments) == ("call_a", "search", {"q": "x"})
+    assert turn.finish_reason == "tool_calls"
+    assert turn.metadata["tokens"].output_tokens == 3
+
+
+@every_dialect
 def test_a_turn_without_metadata_gets_the_providers_word(dialect):
     with Emulator(Reply(chunks=[TextChunk("a"), TurnChunk(finish_reason="length")])) as server:
         turn = decoded(dialect, call(server, dialect).content)[-1]

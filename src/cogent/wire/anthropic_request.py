@@ -132,6 +132,8 @@ def _blocks(message: Message, request: Request) -> list[Object]:
             if blocks:
                 blocks[-1] = {**blocks[-1], "cache_control": mark}
             continue
+        if isinstance(part, OpaquePart) and message.role == "assistant" and not own:
+            continue  # sealed for another provider
         block = _encode_part(part, own=own)
         if block:
             blocks.append(block)

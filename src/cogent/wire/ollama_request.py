@@ -65,7 +65,11 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
             options[name] = value
     body: dict[str, object] = {
         "model": request.model,
-        "messages": [wire for message in request.messages for wire in _encode_message(message)],
+        "messages": [
+            wire
+            for message in request.messages
+            for wire in _encode_message(message, request.provider)
+        ],
         "stream": request.stream,
     }
     if request.tools and settings.tool_choice != "none":
@@ -86,7 +90,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     return {**body, **extra}
 
 
-def _encode_message(message: Message) -> Iterable[Object]:
+def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:
     if message.role == "tool":
         return [
             {
@@ -109,7 +113,7 @@ def _encode_message(message: Message) -> Iterable[Object]:
     thoughts = [
         part.text for part in message.parts if isinstance(part, ReasoningPart) and part.text
     ]
-    if thoughts and message.dialect == "ollama":
+    if thoughts and message.came_from("ollama", provider):
         wire["thinking"] = "".join(thoughts)
     calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
     if calls:

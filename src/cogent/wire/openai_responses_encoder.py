@@ -233,11 +233,12 @@ class OpenAIResponsesEncoder(Encoder):
     def _turn(self, chunk: TurnChunk) -> bytes:
         ends = self._begin() + self._close()
         response = self._ended(chunk)
-        whole = response["status"] == "completed"
-        name = "response.completed" if whole else "response.incomplete"
+        completed = response["status"] == "completed"
+        name = "response.completed" if completed else "response.incomplete"
         return ends + self._event(name, response=response)
 
     def _ended(self, chunk: TurnChunk) -> Object:
+        """Give the response as it is at the end."""
         metadata = chunk.metadata or {}
         status, cut = _status(chunk, metadata)
         told, tokens = metadata.get("details", {}), metadata.get("tokens")

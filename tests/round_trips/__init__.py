@@ -1,0 +1,1 @@
+"""Conversations of two turns with every provider."""
