@@ -8,7 +8,7 @@ An error never swallows what came before it: frames that a call completed are re
 error is raised by the next call. It is raised at once where nothing came before it.
 """
 
-from .document import MAX_DEPTH, loads
+from .document import MAX_DEPTH, loads, run_together
 from .json_array import JSONArrayEncoder, JSONArrayFramer
 from .ndjson import MAX_LINE_BYTES, NDJSONFramer, encode_record
 from .sse import MAX_EVENT_BYTES, MAX_EVENT_LINES, SSEFramer
@@ -29,4 +29,5 @@ __all__ = (
     "encode_event",
     "encode_record",
     "loads",
+    "run_together",
 )

@@ -64,6 +64,7 @@ class Decoder(BlockWriter):
         raw_finish_reason: The provider's word for why it stopped, once it came.
         stop_sequence: The stop sequence that was met, where the provider tells.
         usage_raw: The provider's usage, last value of each field.
+        logprobs: Probabilities of tokens, as the provider writes them.
         details: What else was said about the end.
     """
 
@@ -91,6 +92,7 @@ class Decoder(BlockWriter):
         self.raw_finish_reason: str | None = None
         self.stop_sequence: str | None = None
         self.usage_raw: dict[str, object] = {}
+        self.logprobs: list[Object] = []
         self.details: dict[str, object] = {}
         self.framer = self._make_framer(max_event_bytes)
         self._include_raw = include_raw
@@ -302,6 +304,8 @@ class Decoder(BlockWriter):
             metadata["stop_sequence"] = self.stop_sequence
         if self.ignored:
             metadata["ignored_events"] = self.ignored
+        if self.logprobs:
+            metadata["logprobs"] = tuple(self.logprobs)
         if self.details:
             metadata["details"] = dict(self.details)
         return metadata

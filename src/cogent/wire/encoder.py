@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..chunks import (
     Chunk,
+    MediaChunk,
     ReasoningChunk,
     RefusalChunk,
     SourceChunk,
@@ -19,6 +20,7 @@ from ..chunks import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from ..chunks import Metadata
     from ..errors import APIError
 
 __all__ = ("Encoder", "Joined", "joined")
@@ -79,23 +81,27 @@ class Joined:
     signature: str | None
     refusal: str
     sources: tuple[SourceChunk, ...]
+    media: tuple[MediaChunk, ...]
     calls: tuple[ToolCall, ...]
     raw_finish_reason: str | None
     tokens: Usage | None
+    metadata: Metadata
 
 
 def joined(chunks: Sequence[Chunk]) -> Joined:
     """Put the pieces of an answer together."""
     turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
     thoughts = [chunk for chunk in chunks if isinstance(chunk, ReasoningChunk)]
-    metadata = turn.metadata or {}
+    metadata: Metadata = turn.metadata or {}
     return Joined(
         text="".join(chunk.content for chunk in chunks if isinstance(chunk, TextChunk)),
         reasoning="".join(chunk.text for chunk in thoughts),
         signature=next((c.signature for c in thoughts if c.signature), None),
         refusal="".join(chunk.text for chunk in chunks if isinstance(chunk, RefusalChunk)),
         sources=tuple(chunk for chunk in chunks if isinstance(chunk, SourceChunk)),
+        media=tuple(chunk for chunk in chunks if isinstance(chunk, MediaChunk)),
         calls=tuple(turn.tool_calls),
         raw_finish_reason=metadata.get("raw_finish_reason"),
         tokens=metadata.get("tokens"),
+        metadata=metadata,
     )

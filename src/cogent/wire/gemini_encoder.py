@@ -69,7 +69,10 @@ class GeminiEncoder(Encoder):
             case SourceChunk():
                 return _event(self._candidate([], **_source_fields([chunk])))
             case TurnChunk():
-                return _event(self._end(chunk, [{"text": ""}]))
+                given = (chunk.metadata or {}).get("logprobs", ())
+                own = [entry for entry in given if "chosenCandidates" in entry]
+                told = [_event(self._candidate([], logprobsResult=entry)) for entry in own]
+                return b"".join(told) + _event(self._end(chunk, [{"text": ""}]))
             case _:
                 part = _part(chunk)
                 return _event(self._candidate([part])) if part else b""

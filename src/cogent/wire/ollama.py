@@ -92,6 +92,7 @@ class OllamaDecoder(Decoder):
         for image in items(message.get("images")):
             if isinstance(image, str):
                 chunks.append(MediaChunk(data=image))
+        self.logprobs.extend(objects(document.get("logprobs")))
         if document.get("done") is True:
             self._done(document, chunks)
 
@@ -173,6 +174,9 @@ class OllamaEncoder(Encoder):
 def _end(chunk: TurnChunk) -> Object:
     metadata = chunk.metadata or {}
     end: Object = {"done_reason": metadata.get("raw_finish_reason")}
+    tokens = [entry for entry in metadata.get("logprobs", ()) if "token" in entry]
+    if tokens:
+        end["logprobs"] = tokens
     tokens = metadata.get("tokens")
     if tokens is not None:
         counts = {"prompt_eval_count": tokens.input_tokens, "eval_count": tokens.output_tokens}

@@ -9,6 +9,7 @@ from ..chunks import (
     MediaChunk,
     ReasoningChunk,
     RefusalChunk,
+    ServerToolChunk,
     SourceChunk,
     TextChunk,
     ToolCallChunk,
@@ -17,16 +18,23 @@ from ..chunks import (
 )
 from ..framing import encode_comment, encode_event
 from .encoder import Encoder, joined
-from .fields import Object, dump
+from .fields import Object, dump, text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..chunks import Metadata
     from ..errors import APIError
 
 __all__ = ("OpenAIChatEncoder", "error_body")
 
-_DETAILS = ("service_tier", "system_fingerprint")
+_DETAILS = (
+    "service_tier",
+    "system_fingerprint",
+    "prompt_filter_results",
+    "moderation",
+)
+_CHOICE_DETAILS = ("content_filter_results", "content_filter_offsets")
 
 
 class OpenAIChatEncoder(Encoder):
@@ -47,9 +55,14 @@ class OpenAIChatEncoder(Encoder):
             case ToolCallChunk():
                 return self._delta({"tool_calls": [self._call(chunk)]})
             case SourceChunk():
-                return self._delta({"annotations": [dict(chunk.raw)]})
+                return self._delta({"annotations": [_annotation(chunk)]})
+            case MediaChunk() if _is_image(chunk):
+                return self._delta({"images": [_image(chunk)]})
             case MediaChunk():
                 return self._delta({"audio": {"data": chunk.data}})
+            case ServerToolChunk(payload=tool) if tool.get("type") == chunk.name:
+                # In the form that this protocol knows; those of others have no words here.
+                return self._delta({"executed_tools": [dict(tool)]})
             case TurnChunk():
                 return self._turn(chunk)
             case _:
@@ -68,7 +81,9 @@ class OpenAIChatEncoder(Encoder):
         if said.refusal:
             message["refusal"] = said.refusal
         if said.sources:
-            message["annotations"] = [dict(source.raw) for source in said.sources]
+            message["annotations"] = [_annotation(source) for source in said.sources]
+        if any(map(_is_image, said.media)):
+            message["images"] = [_image(chunk) for chunk in said.media if _is_image(chunk)]
         if said.calls:
             message["tool_calls"] = [
                 {
@@ -78,12 +93,16 @@ class OpenAIChatEncoder(Encoder):
                 }
                 for call in said.calls
             ]
+        end, beside = _told(said.metadata)
         document: Object = {
             "id": self.response_id,
             "object": "chat.completion",
             "created": self.created,
             "model": self.model,
-            "choices": [{"index": 0, "message": message, "finish_reason": said.raw_finish_reason}],
+            "choices": [
+                {"index": 0, "message": message, "finish_reason": said.raw_finish_reason, **end}
+            ],
+            **beside,
         }
         if said.tokens is not None:
             document["usage"] = _usage_object(said.tokens)
@@ -104,23 +123,56 @@ class OpenAIChatEncoder(Encoder):
     def _turn(self, chunk: TurnChunk) -> bytes:
         metadata = chunk.metadata or {}
         raw = metadata.get("raw_finish_reason")
-        told = metadata.get("details", {})
-        details = {key: told[key] for key in _DETAILS if key in told}
-        ends = [self._delta({}, raw, **details)] if raw or details else []
+        end, beside = _told(metadata)
+        ends = [self._delta({}, raw, end, **beside)] if raw or end or beside else []
         tokens = metadata.get("tokens")
         if tokens is not None:
             ends.append(self._event([], usage=_usage_object(tokens)))
         return b"".join(ends) + encode_event(b"[DONE]")
 
-    def _delta(self, delta: Object, finish_reason: str | None = None, **more: object) -> bytes:
+    def _delta(
+        self,
+        delta: Object,
+        finish_reason: str | None = None,
+        end: Object | None = None,
+        **beside: object,
+    ) -> bytes:
         if not self._begun:
             self._begun = True
             delta = {"role": "assistant", **delta}
-        return self._event([{"index": 0, "delta": delta, "finish_reason": finish_reason}], **more)
+        choice: Object = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return self._event([{**choice, **(end or {})}], **beside)
 
     def _event(self, choices: list[Object], **more: object) -> bytes:
         head = {"id": self.response_id, "object": "chat.completion.chunk", "created": self.created}
         return encode_event(dump({**head, "model": self.model, "choices": choices, **more}))
+
+
+def _told(metadata: Metadata) -> tuple[Object, Object]:
+    """Give what is told with the end, in the choice and beside all choices."""
+    details = metadata.get("details", {})
+    choice = {key: details[key] for key in _CHOICE_DETAILS if key in details}
+    tokens = [entry for entry in metadata.get("logprobs", ()) if "token" in entry]
+    if tokens:
+        choice["logprobs"] = {"content": tokens}
+    return choice, {key: details[key] for key in _DETAILS if key in details}
+
+
+def _annotation(source: SourceChunk) -> Object:
+    """Write a citation; one of another protocol in the form that clients of this one know."""
+    if text(source.raw, "type") in source.raw:
+        return dict(source.raw)
+    cited = {"url": source.url, "title": source.title}
+    return {"type": "url_citation", "url_citation": cited}
+
+
+def _is_image(chunk: MediaChunk) -> bool:
+    return bool(chunk.url) or (chunk.media_type or "").startswith("image/")
+
+
+def _image(chunk: MediaChunk) -> Object:
+    url = chunk.url or f"data:{chunk.media_type};base64,{chunk.data}"
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def _usage_object(tokens: Usage) -> Object:

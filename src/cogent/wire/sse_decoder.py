@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidJSON
-from ..framing import SSEFramer
+from ..framing import SSEFramer, run_together
 from ..framing.sse import event_data, event_name
 from .decoder import Decoder, Framer
 from .fields import Object, obj
@@ -53,6 +53,9 @@ class SSEDecoder(Decoder):
 
     def _decode(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
         self._raw(event, data, chunks)
+        self._data(event, data, chunks)
+
+    def _data(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
         # Some proxies write the prefix twice; no document begins like it.
         data = data.removeprefix(b"data:").strip()
         if not data:
@@ -60,7 +63,16 @@ class SSEDecoder(Decoder):
         if data.startswith(b"[DONE]"):
             self._done(chunks)
             return
-        document = self._read(data, event)
+        try:
+            document = self._read(data, event)
+        except InvalidJSON:
+            pieces = run_together(data)
+            if not pieces:
+                raise
+            for piece in pieces:
+                if not self.ended:
+                    self._data(event, piece, chunks)
+            return
         before = len(chunks), self.raw_finish_reason
         self._event(obj(document), event, chunks)
         if (len(chunks), self.raw_finish_reason) != before:
