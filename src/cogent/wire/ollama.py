@@ -174,9 +174,9 @@ class OllamaEncoder(Encoder):
 def _end(chunk: TurnChunk) -> Object:
     metadata = chunk.metadata or {}
     end: Object = {"done_reason": metadata.get("raw_finish_reason")}
-    tokens = [entry for entry in metadata.get("logprobs", ()) if "token" in entry]
-    if tokens:
-        end["logprobs"] = tokens
+    told = [entry for entry in metadata.get("logprobs", ()) if "token" in entry]
+    if told:
+        end["logprobs"] = told
     tokens = metadata.get("tokens")
     if tokens is not None:
         counts = {"prompt_eval_count": tokens.input_tokens, "eval_count": tokens.output_tokens}
