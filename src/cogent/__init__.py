@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         StreamStalled,
         StreamTruncated,
         TooDeep,
+        ToolCallGenerationError,
         UsageError,
     )
     from .history import dump_history, load_history
@@ -196,6 +197,7 @@ __all__ = (
     "TooDeep",
     "ToolCall",
     "ToolCallChunk",
+    "ToolCallGenerationError",
     "ToolCallPart",
     "ToolProgressChunk",
     "ToolResultChunk",
@@ -274,6 +276,7 @@ _NAMES = {
         "StreamStalled",
         "StreamTruncated",
         "TooDeep",
+        "ToolCallGenerationError",
         "UsageError",
     ),
     "history": ("dump_history", "load_history"),

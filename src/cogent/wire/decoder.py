@@ -163,6 +163,9 @@ class Decoder(BlockWriter):
     def decode_document(self, body: bytes) -> list[Chunk]:
         """Read an answer that came as one JSON document instead of a stream.
 
+        With ``include_raw`` the document comes first, and an error is raised by the next call,
+        as it is where `feed` has chunks to give first.
+
         Raises:
             APIError: The document is an error.
             ProtocolError: It is not JSON, or not an answer.
@@ -171,13 +174,15 @@ class Decoder(BlockWriter):
         chunks: list[Chunk] = []
         try:
             document = self._load(body)
+            self._raw("", body, chunks)
             self._check_error(document)
             self._document(obj(document), chunks)
             if not self.ended:
                 self._finish(chunks, marker=False)
         except ProviderError as error:
             self.error = error
-            raise
+            if not self._include_raw or not chunks:
+                raise
         return chunks
 
     @property
@@ -222,7 +227,7 @@ class Decoder(BlockWriter):
         if self.raw_finish_reason is not None or self._is_marker(frame):
             self._frame(frame, chunks)
         else:
-            self._error_frame(frame)
+            self._error_frame(frame, chunks)
 
     def _is_marker(self, frame: bytes) -> bool:
         """Tell whether a frame marks the end of the answer."""
@@ -232,8 +237,8 @@ class Decoder(BlockWriter):
         """Tell, at the end of the body, whether a protocol without a marker had said the end."""
         return False
 
-    def _error_frame(self, frame: bytes) -> None:
-        """Raise the error that a frame is, if it is one."""
+    def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+        """Raise the error that a frame is, if it is one; what is none is not shown either."""
         raise NotImplementedError
 
     def _document(self, document: Object, chunks: list[Chunk]) -> None:

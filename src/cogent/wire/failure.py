@@ -12,10 +12,10 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..errors import APIError, ProtocolError, quoted
+from ..errors import APIError, ProtocolError, ToolCallGenerationError, quoted
 from ..framing import SSEFramer, loads
 from ..framing.sse import event_data
-from .fields import Object, integer, obj, objects, optional, text
+from .fields import Object, integer, items, obj, objects, optional, text
 from .taxonomy import Report, class_of, fitting_status, is_final
 
 if TYPE_CHECKING:
@@ -120,6 +120,8 @@ def _make(
     )
     if is_final(report, status):
         error.retryable = False
+    if isinstance(error, ToolCallGenerationError):
+        error.failed_generation = report.failed_generation
     return error
 
 
@@ -150,6 +152,7 @@ def _read(payload: Object) -> Report:
         type=kind if isinstance(kind, str) and kind != "error" else optional(source, "status"),
         hint="content_filter" if flagged else optional(metadata, "error_type") or reason,
         param=optional(source, "param"),
+        failed_generation=text(source, "failed_generation"),
         status=_status_in(source),
         retry_after=delay,
     )
@@ -177,7 +180,13 @@ def _detail(value: object) -> str:
         return value
     if isinstance(value, dict):
         return _detail(value.get("detail"))
-    return "; ".join(filter(None, (text(item, "msg") for item in objects(value))))
+    return "; ".join(filter(None, map(_complaint, objects(value))))
+
+
+def _complaint(item: Object) -> str:
+    """Say what a web framework finds wrong, and with which field."""
+    place = ".".join(str(step) for step in items(item.get("loc")))
+    return ": ".join(filter(None, (place, text(item, "msg"))))
 
 
 def _status_in(source: Object) -> int | None:

@@ -43,13 +43,15 @@ class SSEDecoder(Decoder):
     def _is_marker(self, frame: bytes) -> bool:
         return event_data(frame) == b"[DONE]"
 
-    def _error_frame(self, frame: bytes) -> None:
-        data = event_data(frame)
+    def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+        data, before = event_data(frame), len(chunks)
         for event, given in _orphans(frame) if data is None else [(event_name(frame), data)]:
+            self._raw(event, given, chunks)
             with suppress(InvalidJSON):
                 document = self._read(given, event)
                 if obj(document).get("error") or obj(document).get("type") == "error":
                     self._check_error(document, event)
+            del chunks[before:]
 
     def _decode(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
         self._raw(event, data, chunks)

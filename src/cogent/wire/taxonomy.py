@@ -19,6 +19,7 @@ from ..errors import (
     RateLimited,
     RequestTooLarge,
     ServerError,
+    ToolCallGenerationError,
 )
 
 __all__ = ("Report", "class_of", "fitting_status", "is_final")
@@ -33,6 +34,7 @@ class Report:
     type: str | None = None
     hint: str | None = None
     param: str | None = None
+    failed_generation: str = ""
     status: int | None = None
     retry_after: float | None = None
 
@@ -66,6 +68,7 @@ _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
         _NEVER,
     ),
     (RequestTooLarge, r"request_too_large", _NEVER),
+    (ToolCallGenerationError, r"tool_use_failed", _NEVER),
     (
         Overloaded,
         r"overloaded|service_unavailable|^UNAVAILABLE$|unavailable_error|capacity_exceeded",
@@ -128,6 +131,7 @@ _REFINED: dict[int, tuple[type[APIError], ...]] = {
         AuthenticationError,
         PermissionDenied,
         RequestTooLarge,
+        ToolCallGenerationError,
     ),
     403: (ContentFiltered,),
     413: (ContextWindowExceeded,),
