@@ -297,8 +297,8 @@ def anthropic_usage(draw):
     cached, stored, thought = draw(counts), draw(counts), draw(counts)
     read = None if fresh is None else fresh + (cached or 0) + (stored or 0)
     total = None if read is None or written is None else read + written
-    usage = Usage(read, written, total, cached, stored, thought)
-    return None if usage == Usage() else usage
+    counted = any((fresh, written, cached, stored))  # zeros alone stand for what is unknown
+    return Usage(read, written, total, cached, stored, thought) if counted else None
 
 
 @st.composite

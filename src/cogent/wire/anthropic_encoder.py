@@ -16,7 +16,9 @@ from ..chunks import (
 )
 from ..framing import encode_event
 from .encoder import Encoder, joined
+from .failure import faithful
 from .fields import Object, dump
+from .taxonomy import fitting_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,9 +90,8 @@ class AnthropicEncoder(Encoder):
             **self._message(),
             "content": content,
             "stop_reason": said.raw_finish_reason,
+            "usage": _usage_object(said.tokens),
         }
-        if said.tokens is not None:
-            message["usage"] = _usage_object(said.tokens)
         return dump(message)
 
     def keep_alive(self) -> bytes:
@@ -153,6 +154,7 @@ class AnthropicEncoder(Encoder):
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
+            "usage": _usage_object(None),
         }
 
     def _turn(self, chunk: TurnChunk) -> bytes:
@@ -168,12 +170,14 @@ class AnthropicEncoder(Encoder):
         }
         if "context_management" in told:
             end["context_management"] = told["context_management"]
-        if tokens is not None:
-            end["usage"] = _usage_object(tokens)
+        end["usage"] = _usage_object(tokens)
         return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})
 
 
-def _usage_object(tokens: Usage) -> Object:
+def _usage_object(tokens: Usage | None) -> Object:
+    """Write the counts; zeros where none is known yet, as clients demand numbers everywhere."""
+    if tokens is None:
+        return {"input_tokens": 0, "output_tokens": 0}
     cached, stored = tokens.cached_input_tokens, tokens.cache_write_tokens
     fresh = tokens.input_tokens
     usage: Object = {
@@ -193,8 +197,18 @@ def _event(document: Object) -> bytes:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    kind = error.type or _ERROR_TYPES.get(error.status or 500, "api_error")
-    document: Object = {"type": "error", "error": {"type": kind, "message": error.message}}
+    return dump(faithful(error, lambda word: _error(error, word)))
+
+
+def _error(error: APIError, word: str | None) -> Object:
+    status = fitting_status(type(error), [])
+    if word is None:
+        kind = error.type or _ERROR_TYPES.get(error.status or status, "api_error")
+        facts: Object = {"type": kind, "message": error.message}
+    else:
+        kind = _ERROR_TYPES.get(status, "api_error")
+        facts = {"type": kind, "message": error.message, "details": {"error_code": word}}
+    document: Object = {"type": "error", "error": facts}
     if error.request_id:
         document["request_id"] = error.request_id
-    return dump(document)
+    return document

@@ -16,12 +16,12 @@ from ..errors import APIError, ProtocolError, ToolCallGenerationError, quoted
 from ..framing import SSEFramer, loads
 from ..framing.sse import event_data
 from .fields import Object, integer, items, obj, objects, optional, text
-from .taxonomy import Report, class_of, fitting_status, is_final
+from .taxonomy import Report, class_of, fitting_status, is_final, word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ("error_in", "http_error", "request_id", "stream_error")
+__all__ = ("error_in", "faithful", "http_error", "request_id", "stream_error")
 
 
 _REQUEST_ID_HEADERS = (
@@ -72,6 +72,20 @@ def stream_error(payload: Object) -> APIError:
     error = _make(cls, report, status, payload, in_stream=True)
     error.request_id = optional(payload, "request_id")
     return error
+
+
+def faithful(error: APIError, write: Callable[[str | None], Object]) -> Object:
+    """Write an error so that its class is read from it again.
+
+    Args:
+        error: What is written.
+        write: Writes the payload: for ``None`` with the error's own words, and where these do not
+            tell its class, with this word for it.
+    """
+    payload = write(None)
+    if isinstance(stream_error(payload), type(error)):
+        return payload
+    return write(word_of(type(error)))
 
 
 def http_error(status: int, body: bytes, headers: Mapping[str, str]) -> APIError:

@@ -18,7 +18,9 @@ from ..chunks import (
 )
 from .blocks import parse_arguments
 from .encoder import Encoder, joined
+from .failure import faithful
 from .fields import Object, dump
+from .taxonomy import fitting_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -177,7 +179,14 @@ def _event(response: Object) -> bytes:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    code = error.status or 500
-    named = error.type if error.type and error.type.isupper() else None
+    return dump(faithful(error, lambda word: {"error": _error(error, word)}))
+
+
+def _error(error: APIError, word: str | None) -> Object:
+    fitting = fitting_status(type(error), [])
+    code = fitting if word else error.status or fitting
+    named = error.type if error.type and error.type.isupper() and not word else None
     status = named or _STATUS_NAMES.get(code, "UNKNOWN")
-    return dump({"error": {"code": code, "message": error.message, "status": status}})
+    facts: Object = {"code": code, "message": error.message, "status": status}
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": word}
+    return {**facts, "details": [info]} if word else facts

@@ -23,6 +23,7 @@ from .blocks import parse_arguments
 from .decoder import Decoder, Framer
 from .dialect import Dialect
 from .encoder import Encoder, joined
+from .failure import faithful
 from .fields import Object, dump, integer, items, obj, objects, optional, text
 from .ollama_request import decode_request, encode_request
 
@@ -202,8 +203,9 @@ def _call(chunk: ToolCallChunk) -> Object:
 
 
 def error_body(error: APIError) -> bytes:
-    """Write the body of an HTTP error."""
-    return dump({"error": error.message})
+    """Write the body of an HTTP error: its text, and a code where that does not tell its class."""
+    said: Object = {"error": error.message}
+    return dump(faithful(error, lambda word: {**said, "code": word} if word else said))
 
 
 OLLAMA = Dialect(

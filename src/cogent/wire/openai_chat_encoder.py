@@ -16,9 +16,12 @@ from ..chunks import (
     TurnChunk,
     Usage,
 )
+from ..errors import ToolCallGenerationError
 from ..framing import encode_comment, encode_event
 from .encoder import Encoder, joined
+from .failure import faithful
 from .fields import Object, dump, text
+from .taxonomy import fitting_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from ..chunks import Metadata
     from ..errors import APIError
 
-__all__ = ("OpenAIChatEncoder", "error_body")
+__all__ = ("OpenAIChatEncoder", "error_body", "error_facts")
 
 _DETAILS = (
     "service_tier",
@@ -190,13 +193,18 @@ def _usage_object(tokens: Usage) -> Object:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    return dump(
-        {
-            "error": {
-                "message": error.message,
-                "type": error.type or "server_error",
-                "param": error.param,
-                "code": error.code,
-            }
-        }
-    )
+    return dump(faithful(error, lambda word: {"error": error_facts(error, word)}))
+
+
+def error_facts(error: APIError, word: str | None = None) -> Object:
+    """Give what an error says, in its own words or with the word for its class."""
+    usual = "server_error" if fitting_status(type(error), []) >= 500 else "invalid_request_error"
+    facts: Object = {
+        "message": error.message,
+        "type": (None if word else error.type) or usual,
+        "param": error.param,
+        "code": word or error.code,
+    }
+    if isinstance(error, ToolCallGenerationError):
+        facts["failed_generation"] = error.failed_generation
+    return facts

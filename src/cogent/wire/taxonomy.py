@@ -22,7 +22,7 @@ from ..errors import (
     ToolCallGenerationError,
 )
 
-__all__ = ("Report", "class_of", "fitting_status", "is_final")
+__all__ = ("Report", "class_of", "fitting_status", "is_final", "word_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,22 @@ _STATUS_OF: tuple[tuple[type[APIError], int], ...] = (
     (BadRequest, 400),
 )
 
+# The word for each class that all readers of this table know.
+_WORD_OF: dict[type[APIError], str] = {
+    QuotaExceeded: "insufficient_quota",
+    RateLimited: "rate_limit_exceeded",
+    Overloaded: "server_is_overloaded",
+    AuthenticationError: "invalid_api_key",
+    PermissionDenied: "permission_denied",
+    NotFound: "not_found",
+    Conflict: "conflict_error",
+    ContextWindowExceeded: "context_length_exceeded",
+    ContentFiltered: "content_filter",
+    RequestTooLarge: "request_too_large",
+    ToolCallGenerationError: "tool_use_failed",
+    BadRequest: "invalid_request",
+}
+
 # Statuses that say less than the words beside them: a 400 may be a long prompt, a 429 spent quota.
 _REFINED: dict[int, tuple[type[APIError], ...]] = {
     400: (
@@ -172,7 +188,12 @@ def fitting_status(cls: type[APIError], words: list[str]) -> int:
     """Give the status that an error inside a stream would have had."""
     if cls is ServerError:
         return 504 if any(map(_TIMEOUT.search, words)) else 500
-    return next(status for parent, status in _STATUS_OF if issubclass(cls, parent))
+    return next((status for parent, status in _STATUS_OF if issubclass(cls, parent)), 500)
+
+
+def word_of(cls: type[APIError]) -> str:
+    """Give the word that means this class."""
+    return next((_WORD_OF[parent] for parent in cls.__mro__ if parent in _WORD_OF), "server_error")
 
 
 def is_final(report: Report, status: int) -> bool:
