@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cogent.messages import Message
+from cogent.response import Response, Turn
 from cogent.wire import DIALECTS
 
 from .frames import DONE, SAMPLES, event, line, sse
@@ -104,3 +106,11 @@ def test_nonsense_is_no_logprobs(logprobs):
     }.items():
         turn = read(dialect, wire).turn
         assert turn.metadata.get("logprobs") == ((ONE, TWO) if "resp" in dialect else None)
+
+
+def test_a_response_has_those_of_all_turns():
+    """In the order of its text; a turn that has none adds none."""
+    told = [{"logprobs": (ONE,)}, {}, {"logprobs": (TWO, ONE)}]
+    turns = tuple(Turn(Message("assistant", ()), metadata=metadata) for metadata in told)
+    assert Response(turns=turns).logprobs == (ONE, TWO, ONE)
+    assert Response().logprobs == ()
