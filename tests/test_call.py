@@ -366,3 +366,17 @@ async def test_headers_are_on_the_error():
     error = await fails(chunks, BadRequest)
     assert error.headers["x-region"] == "north"
     assert "secret" not in repr(error) + str(error)
+
+
+async def test_a_field_of_two_names_is_said_by_each_once():
+    """A server that refuses both names is not asked for ever either."""
+    refusal = b'{"error": {"message": "Unknown: max_tokens and max_completion_tokens."}}'
+    _, transport = stream([Head(400, {}), refusal])
+    model = Model("openai-compatible:m-1", base_url="https://fake.test/v1", api_key="k")
+    model.open_transport = lambda: (transport, True)
+    await fails(model.stream("hi", settings=Settings(max_tokens=5)), BadRequest)
+    sent = [json.loads(exchange.call.body) for exchange in transport.exchanges]
+    assert [body.keys() & {"max_tokens", "max_completion_tokens"} for body in sent] == [
+        {"max_tokens"},
+        {"max_completion_tokens"},
+    ]

@@ -67,6 +67,13 @@ def test_the_event_that_is_an_error_comes_before_it(dialect):
         assert "Broken." in outcome.error.message
 
 
+@pytest.mark.parametrize("dialect", SAMPLES)
+def test_what_was_cut_off_is_not_shown(dialect):
+    sample = SAMPLES[dialect]
+    outcome = read(dialect, sample["text"] + sample["text"].rstrip(), include_raw=True)
+    assert [chunk.kind for chunk in outcome.chunks] == ["raw", "text"]
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_one_document_is_one_event(dialect):
     body = ERROR.get(dialect, b'{"error": {"message": "No.", "code": 429}}')
