@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import anyio
 import pytest
 
@@ -335,3 +337,46 @@ async def test_request_id_is_of_the_try_that_failed():
     chunks, _ = stream([Head(503, {"x-request-id": "req-1"})], AGAIN["refused"])
     error = await fails(chunks, ConnectFailed)
     assert (error.request_id, error.attempt) == (None, 3)
+
+
+UNKNOWN = [Head(400, {}), b'{"error": {"message": "Unknown parameter: \'stream_options\'."}}']
+
+
+async def test_a_field_that_the_server_does_not_know_is_left_out():
+    """Once, at once, shown as a retry, and whatever number of retries is allowed."""
+    chunks, transport = stream(UNKNOWN, HELLO, retries=0)
+    got = await read(chunks)
+    assert "".join(chunk.content for chunk in got) == "Hello"
+    assert [(c.attempt, c.delay) for c in got if c.kind == "retry"] == [(1, 0.0)]
+    first, second = (json.loads(exchange.call.body) for exchange in transport.exchanges)
+    assert first.pop("stream_options") == {"include_usage": True}
+    assert second == first
+
+
+async def test_a_server_that_goes_on_refusing_is_not_asked_for_ever():
+    """The second refusal names a field that is not sent any more."""
+    chunks, transport = stream(UNKNOWN)
+    await fails(chunks, BadRequest)
+    assert len(transport.exchanges) == 2
+
+
+async def test_headers_are_on_the_error():
+    """Those of the last answer, for what the library has no name for."""
+    chunks, _ = stream([Head(400, {"x-region": "north", "set-cookie": "secret"})])
+    error = await fails(chunks, BadRequest)
+    assert error.headers["x-region"] == "north"
+    assert "secret" not in repr(error) + str(error)
+
+
+async def test_a_field_of_two_names_is_said_by_each_once():
+    """A server that refuses both names is not asked for ever either."""
+    refusal = b'{"error": {"message": "Unknown: max_tokens and max_completion_tokens."}}'
+    _, transport = stream([Head(400, {}), refusal])
+    model = Model("openai-compatible:m-1", base_url="https://fake.test/v1", api_key="k")
+    model.open_transport = lambda: (transport, True)
+    await fails(model.stream("hi", settings=Settings(max_tokens=5)), BadRequest)
+    sent = [json.loads(exchange.call.body) for exchange in transport.exchanges]
+    assert [body.keys() & {"max_tokens", "max_completion_tokens"} for body in sent] == [
+        {"max_tokens"},
+        {"max_completion_tokens"},
+    ]

@@ -68,6 +68,7 @@ _NAMES = {
         "StreamStalled",
         "StreamTruncated",
         "TooDeep",
+        "ToolCallGenerationError",
         "ToolError",
         "ToolFailed",
         "UsageError",

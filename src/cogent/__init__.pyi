@@ -67,6 +67,7 @@ from .errors import (
     StreamStalled as StreamStalled,
     StreamTruncated as StreamTruncated,
     TooDeep as TooDeep,
+    ToolCallGenerationError as ToolCallGenerationError,
     ToolError as ToolError,
     ToolFailed as ToolFailed,
     UsageError as UsageError,

@@ -20,6 +20,7 @@ from .deadlines import Deadlines
 from .errors import (
     APIError,
     AuthenticationError,
+    BadRequest,
     BadResponse,
     ConnectFailed,
     ProviderError,
@@ -30,6 +31,7 @@ from .exchange import DeadlineReached, Interrupted, Wait
 from .rate_limit import rate_limit
 from .retry import retry_after
 from .wire.failure import http_error, request_id
+from .wire.refused_field import without_refused_field
 from .wire.sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
@@ -103,6 +105,7 @@ class ModelCall:
         self._retry = retry
         self._auth = auth
         self._rejected = False  # what auth gave was not accepted, and it has been told so
+        self._refused: set[str] = set()  # fields of the body that the server does not know
         self._hide = hide
         self._wait = Wait()  # for the pause before another try
         self._pause_until: float | None = None
@@ -269,6 +272,8 @@ class ModelCall:
             # Once, and apart from the count of tries: the token may have been revoked.
             self._rejected = True
             delay: float | None = 0.0
+        elif self._mended(error):
+            delay = 0.0
         else:
             delay = self._retry.delay(error, self.attempts, random.random())  # noqa: S311
         if delay is None:
@@ -279,6 +284,18 @@ class ModelCall:
         self._pause_until = pause_until
         self._reader = None
         return RetryChunk(attempt=self.attempts, delay=delay, error=str(error))
+
+    def _mended(self, error: ProviderError) -> bool:
+        """Leave out of the body what the server refuses by name: once, and apart from the count."""
+        if type(error) is not BadRequest:
+            return False
+        found = without_refused_field(self._call.body, error, self._refused)
+        if found is None:
+            return False
+        field, body = found
+        self._refused.add(field)
+        self._call = replace(self._call, body=body)
+        return True
 
     def _describe(self, error: ProviderError) -> None:
         if self._hide is not None:
@@ -293,6 +310,7 @@ class ModelCall:
         if self._deadlines.began is not None:
             error.elapsed = anyio.current_time() - self._deadlines.began
         error.request_id = error.request_id or request_id(self.headers)
+        error.headers = self.headers
         error.rate_limit = self.rate_limit
         if isinstance(error, APIError) and error.in_stream:
             error.retry_after = error.retry_after or retry_after(self.headers, time.time())

@@ -153,7 +153,10 @@ class Metadata(TypedDict, total=False):
         first_chunk_seconds: From the first use of the stream to its first chunk.
         total_seconds: From the first use of the stream to its end.
         ignored_events: Events of unknown type that were passed over.
-        details: What else the provider said about the end (refusal category, service tier).
+        logprobs: Probabilities of the tokens, if they were asked for: in order, as the provider
+            writes them (one entry a token; with Gemini, one a piece of the stream).
+        details: What else the provider said about the answer (refusal category, service tier,
+            what its content filters found).
     """
 
     model: str | None
@@ -169,6 +172,7 @@ class Metadata(TypedDict, total=False):
     first_chunk_seconds: float
     total_seconds: float
     ignored_events: int
+    logprobs: Sequence[Mapping[str, object]]
     details: Mapping[str, object]
 
 
@@ -355,11 +359,13 @@ class MediaChunk(StreamChunk):
     Attributes:
         media_type: As ``image/png``; ``None`` where the wire does not say.
         data: Base64 text; pieces of one audio stream follow each other.
+        url: Where it is, if the wire gives an address instead of the data.
     """
 
     kind: ClassVar[Literal["media"]] = "media"
     media_type: str | None = None
     data: str = ""
+    url: str | None = None
 
 
 @final
@@ -416,7 +422,7 @@ class RawChunk(StreamChunk):
 
     Attributes:
         event: The event's name; ``""`` where the framing has none.
-        data: The event's bytes.
+        data: The event's bytes: its data, or its whole message where the framing is binary.
     """
 
     kind: ClassVar[Literal["raw"]] = "raw"

@@ -18,7 +18,8 @@
         │   ├── BadRequest         400, 405, 415, 422
         │   │   ├── ContextWindowExceeded
         │   │   ├── ContentFiltered
-        │   │   └── RequestTooLarge    413
+        │   │   ├── RequestTooLarge    413
+        │   │   └── ToolCallGenerationError
         │   ├── AuthenticationError    401
         │   ├── PermissionDenied       403
         │   ├── NotFound               404
@@ -47,6 +48,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .rate_limit import RateLimit
     from .response import Response
 
@@ -82,6 +85,7 @@ __all__ = (
     "StreamStalled",
     "StreamTruncated",
     "TooDeep",
+    "ToolCallGenerationError",
     "ToolError",
     "ToolFailed",
     "UsageError",
@@ -162,7 +166,8 @@ class ProviderError(CogentError):
         request_id: The provider's id of the request.
         retryable: Another try could succeed (and would be made, had nothing been handed over).
         retry_after: Seconds that the server asks to wait, if it does.
-        rate_limit: What the answer's headers tell of the provider's limits.
+        headers: Headers of the HTTP response, names in lower case; empty if there was none.
+        rate_limit: What they tell of the provider's limits.
         partial: The `Response` so far; no text that has arrived is lost.
     """
 
@@ -179,6 +184,7 @@ class ProviderError(CogentError):
         self.elapsed: float | None = None
         self.chunks: int | None = None
         self.request_id: str | None = None
+        self.headers: Mapping[str, str] = {}
         self.rate_limit: RateLimit | None = None
         self.partial: Response | None = None
 
@@ -269,6 +275,20 @@ class ContentFiltered(BadRequest):
 
 class RequestTooLarge(BadRequest):
     """The body of the request is larger than the provider takes."""
+
+
+class ToolCallGenerationError(BadRequest):
+    """The model wrote a tool call that the provider could not read, or none where one was due.
+
+    The request is sound, so the same one may succeed; but it is not sent again without being
+    asked, as the model would not know what was wrong.
+
+    Attributes:
+        failed_generation: What the model wrote in place of a call, as the provider shows it:
+            JSON of the call, another notation, prose, or ``""``. It is not part of `str`.
+    """
+
+    failed_generation: str = ""
 
 
 class AuthenticationError(APIError):

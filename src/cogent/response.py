@@ -92,6 +92,14 @@ class Response:
         return known[0] if len(known) == 1 else reduce(add, known)
 
     @property
+    def logprobs(self) -> tuple[Mapping[str, object], ...]:
+        """Probabilities of the tokens over all turns, as the provider writes them.
+
+        Empty unless ``Settings.logprobs`` asked for them; see `Metadata`.
+        """
+        return tuple(entry for turn in self.turns for entry in turn.metadata.get("logprobs", ()))
+
+    @property
     def messages(self) -> tuple[Message, ...]:
         """The whole conversation, to go on with: feeds ``message_history``.
 

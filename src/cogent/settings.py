@@ -69,8 +69,8 @@ class Settings:
         reasoning_effort: How much to think: ``none``, ``minimal``, ``low``, ``medium``, ``high``,
             and what else the model knows.
         thinking_budget: Most tokens to think, 0 not to; where the provider counts them.
-        logprobs: How many alternatives of each token to tell with their probabilities; they come
-            in the raw events.
+        logprobs: How many alternatives of each token to tell with their probabilities, 0 for the
+            tokens' own alone; they come in ``metadata["logprobs"]`` at the end of the turn.
         user: Who the end user is, for the provider's watch over abuse.
         metadata: Labels that the provider keeps with the call.
         service_tier: The provider's word for priority.

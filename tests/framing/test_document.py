@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogent.errors import InvalidJSON, ProtocolError, TooDeep
-from cogent.framing import MAX_DEPTH, loads
+from cogent.framing import MAX_DEPTH, loads, run_together
 
 MODES = ("strict", "lenient", "tolerant")
 every_mode = pytest.mark.parametrize("mode", MODES)
@@ -236,3 +236,21 @@ def test_strict_is_the_default():
         loads(b"NaN")
     with pytest.raises(InvalidJSON):
         loads(b'"\xff"')
+
+
+objects = st.dictionaries(strings, documents, max_size=3)
+gaps = st.sampled_from(["", " ", "\n", "\r\n", "data:", "data: ", "\ndata: "])
+
+
+@given(values=st.lists(st.tuples(objects, gaps), min_size=2, max_size=4), marked=st.booleans())
+def test_objects_that_were_run_together_are_parted(values, marked):
+    """Whatever white space or prefix is left between them, and whatever their strings hold."""
+    text = "".join(json.dumps(value) + gap for value, gap in values) + "[DONE]" * marked
+    pieces = run_together(text.encode())
+    assert [loads(piece) for piece in pieces[: len(values)]] == [value for value, _ in values]
+    assert pieces[len(values) :] == [b"[DONE]"] * marked
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"{", b"{} {", b"{}{}x", b"[][]", b"1 2", b"{}x{}"])
+def test_what_is_not_all_objects_is_not_parted(data):
+    assert run_together(data) == []

@@ -167,12 +167,44 @@ plain_chunks = st.one_of(
     texts.map(lambda text: ReasoningChunk(text=text)),
     texts.map(lambda text: RefusalChunk(text=text)),
     texts.map(lambda data: MediaChunk(data=data)),
+    texts.map(lambda data: MediaChunk(media_type="image/png", data=data)),
+    names.map(lambda name: MediaChunk(url=f"https://pictures.example/{name}")),
     annotations.map(
         lambda raw: SourceChunk(
             url=raw["url_citation"]["url"], title=raw["url_citation"]["title"], raw=raw
         )
     ),
 )
+
+
+tokens_told = st.lists(
+    st.builds(lambda more, token: {**more, "token": token}, json_objects, texts),
+    min_size=1,
+    max_size=3,
+).map(tuple)
+chat_details = st.fixed_dictionaries(
+    {"service_tier": texts},
+    optional={
+        "system_fingerprint": texts,
+        "prompt_filter_results": st.lists(json_objects, min_size=1, max_size=2),
+        "moderation": json_objects.filter(bool),
+        "content_filter_results": st.dictionaries(
+            names, st.just({"filtered": False, "severity": "low"}), min_size=1, max_size=2
+        ),
+        "content_filter_offsets": st.just({"start_offset": 4, "end_offset": 70}),
+    },
+)
+
+
+@st.composite
+def executed_tools(draw, index):
+    """Draw a tool that the provider runs: its call, and again with its output."""
+    call = {**draw(json_objects), "index": index, "type": draw(names), "arguments": draw(texts)}
+    call.pop("output", None)
+    return [
+        ServerToolChunk(id=str(index), name=call["type"], phase=phase, payload=payload)
+        for phase, payload in [("call", call), ("result", {**call, "output": draw(texts)})]
+    ]
 
 
 @st.composite
@@ -201,20 +233,21 @@ def chat_answers(draw):
         )
     chunks = []
     opened = 0
-    for _ in range(draw(st.integers(0, 12))):
+    for place in range(draw(st.integers(0, 12))):
         ready = [call for call in waiting[: opened + 1] if call]
         if ready and draw(st.booleans()):
             call = draw(st.sampled_from(ready))
             opened = max(opened, call[0].index + 1)
             chunks.append(call.pop(0))
+        elif draw(st.integers(0, 7)) == 0:
+            chunks += draw(executed_tools(place))
         else:
             chunks.append(draw(plain_chunks))
     tokens = st.none() | chat_usage()
-    details = st.fixed_dictionaries({"service_tier": texts}, optional={"system_fingerprint": texts})
-    turn = draw(turns("openai-chat", chunks, tokens=tokens, details=details))
-    told = (
-        turn.metadata["raw_finish_reason"] or turn.metadata["tokens"] or "details" in turn.metadata
-    )
+    more = {"details": chat_details, "logprobs": tokens_told}
+    turn = draw(turns("openai-chat", chunks, tokens=tokens, **more))
+    told = turn.metadata["raw_finish_reason"] or turn.metadata["tokens"]
+    told = told or turn.metadata.keys() & more.keys()
     if not chunks and not told:
         turn.metadata |= {"model": None, "response_id": None}  # only the marker is sent
     return [*chunks, turn]
@@ -271,8 +304,8 @@ def anthropic_usage(draw):
     cached, stored, thought = draw(counts), draw(counts), draw(counts)
     read = None if fresh is None else fresh + (cached or 0) + (stored or 0)
     total = None if read is None or written is None else read + written
-    usage = Usage(read, written, total, cached, stored, thought)
-    return None if usage == Usage() else usage
+    counted = any((fresh, written, cached, stored))  # zeros alone stand for what is unknown
+    return Usage(read, written, total, cached, stored, thought) if counted else None
 
 
 @st.composite
@@ -343,7 +376,11 @@ def gemini_answers(draw):
         calls += chunks[-1].kind == "tool_call"
     ratings = st.lists(json_objects, min_size=1, max_size=1)
     more = st.fixed_dictionaries({"finishMessage": texts}, optional={"safetyRatings": ratings})
-    turn = draw(turns("gemini", chunks, tokens=st.none() | gemini_usage(), details=more))
+    pieces = st.lists(json_objects, min_size=1, max_size=2).map(
+        lambda given: tuple({**piece, "chosenCandidates": []} for piece in given)
+    )
+    tokens = st.none() | gemini_usage()
+    turn = draw(turns("gemini", chunks, tokens=tokens, details=more, logprobs=pieces))
     if draw(st.integers(0, 9)) == 0:
         turn.metadata["details"] = {
             "promptFeedback": {"blockReason": turn.metadata["raw_finish_reason"]}
@@ -379,7 +416,8 @@ def ollama_answers(draw):
                 call_id, name = draw(texts), draw(names)
                 chunks.append(ToolCallChunk(index=calls, id=call_id, name=name, arguments=compact))
                 calls += 1
-    return [*chunks, draw(turns("ollama", chunks, tokens=st.none() | ollama_usage()))]
+    tokens = st.none() | ollama_usage()
+    return [*chunks, draw(turns("ollama", chunks, tokens=tokens, logprobs=tokens_told))]
 
 
 # Bedrock: one block after the other, and no word of the model or an id.

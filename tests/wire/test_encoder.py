@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cogent.chunks import (
     NoticeChunk,
@@ -14,9 +16,11 @@ from cogent.chunks import (
     ToolResultChunk,
     TurnChunk,
 )
+from cogent.errors import APIError, BadRequest, RateLimited, ToolCallGenerationError
 from cogent.wire import DIALECTS, Encoder
+from cogent.wire.failure import http_error
 
-from .outcome import read
+from .outcome import examples, read
 
 END = {"raw_finish_reason": "stop"}
 
@@ -75,3 +79,42 @@ def test_the_base_leaves_writing_to_the_dialects():
         with pytest.raises(NotImplementedError):
             method(TextChunk("a"))
     assert Encoder().keep_alive() == b""
+
+
+CLASSES = [*APIError.__subclasses__(), *BadRequest.__subclasses__()]
+words = st.sampled_from(
+    [None, "odd", "429", "1302", "rate_limit_error", "invalid_api_key", "INTERNAL"]
+)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("dialect", DIALECTS)
+@examples(20)
+@given(status=st.sampled_from([None, 400, 418, 429, 500, 503]), type=words, code=words)
+def test_an_error_keeps_its_class(dialect, cls, status, type, code):
+    error = cls("No luck.", status=status, type=type, code=code)
+    for wire in (
+        DIALECTS[dialect].encoder().encode_error(error),
+        DIALECTS[dialect].encoder().encode(TextChunk("a"))
+        + DIALECTS[dialect].encoder().encode_error(error),
+    ):
+        decoded = read(dialect, wire).error
+        assert decoded.__class__ is cls
+        assert "No luck." in decoded.message
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_error_that_its_own_words_tell_is_written_with_them(dialect):
+    error = RateLimited("No luck.", status=429, type="rate_limit_error", code="slow_down")
+    body = DIALECTS[dialect].error_body(error).decode()
+    assert ("rate_limit_exceeded" in body) == (dialect == "ollama")  # it has a text alone
+    decoded = http_error(429, body.encode(), {})
+    assert type(decoded) is RateLimited
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses"])
+def test_what_the_model_wrote_in_place_of_a_call_is_written(dialect):
+    error = ToolCallGenerationError("No luck.")
+    error.failed_generation = "<function=f>"
+    decoded = read(dialect, DIALECTS[dialect].encoder().encode_error(error)).error
+    assert decoded.failed_generation == "<function=f>"

@@ -20,6 +20,7 @@ from cogent.errors import (
     RateLimited,
     RequestTooLarge,
     ServerError,
+    ToolCallGenerationError,
 )
 from cogent.wire.failure import error_in, http_error, request_id, stream_error
 
@@ -113,7 +114,7 @@ HTTP = {
     "ollama-503": (503, {"error": "server busy, please try again."}, Overloaded, {}),
     # Groq (GROQ.md 3)
     "groq-400-tool": (400, openai(type="invalid_request_error", code="tool_use_failed"),
-        BadRequest, {"code": "tool_use_failed"}),
+        ToolCallGenerationError, {"code": "tool_use_failed", "retryable": False}),
     "groq-413": (413, openai(type="tokens", code="rate_limit_exceeded"), RequestTooLarge,
         {"retryable": False}),
     "groq-424": (424, openai(), ServerError, {"retryable": False}),
@@ -251,7 +252,7 @@ STREAM = {
     "xai": ({"code": "unavailable", "error": "The service is currently unavailable"},
         ServerError, 500, {"code": "unavailable"}),
     "groq-status-code": ({"error": {"message": "m", "type": "invalid_request_error",
-        "code": "tool_use_failed", "status_code": 400}}, BadRequest, 400, {}),
+        "code": "tool_use_failed", "status_code": 400}}, ToolCallGenerationError, 400, {}),
     "vllm-int-code": ({"error": {"message": "m", "type": "InternalServerError", "code": 500}},
         ServerError, 500, {"code": "500"}),
     "vllm-old": ({"object": "error", "message": "m", "type": "BadRequestError", "code": 400},
@@ -375,3 +376,23 @@ def test_body_is_the_document_or_the_text():
     assert http_error(400, b'{"error": "x"}', {}).body == {"error": "x"}
     assert http_error(400, b"plain", {}).body == "plain"
     assert isinstance(http_error(200, b'{"error": "x"}', {}), APIError)
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ({"failed_generation": '{"name": "f", "arguments": {"a": 1}}'},
+            '{"name": "f", "arguments": {"a": 1}}'),
+        ({"failed_generation": ""}, ""),
+        ({"failed_generation": None}, ""),
+        ({"failed_generation": {"name": "f"}}, ""),
+        ({}, ""),
+    ],
+)  # fmt: skip
+def test_what_the_model_wrote_in_place_of_a_call_is_kept_apart(told, kept):
+    document = {"error": {"message": "No call.", "code": "tool_use_failed", **told}}
+    body = json.dumps(document).encode()
+    for error in (http_error(400, body, {}), stream_error(error_in(document))):
+        assert type(error) is ToolCallGenerationError
+        assert error.failed_generation == kept
+        assert "arguments" not in str(error)

@@ -279,7 +279,10 @@ def test_every_event_has_the_envelope_and_the_first_one_the_role():
         (ReasoningChunk(text="t"), {"reasoning_content": "t"}),
         (RefusalChunk(text="no"), {"refusal": "no"}),
         (MediaChunk(data="aGk="), {"audio": {"data": "aGk="}}),
-        (SourceChunk(url="u", raw={"type": "x"}), {"annotations": [{"type": "x"}]}),
+        (
+            SourceChunk(url="u", raw={"type": "x", "x": {}}),
+            {"annotations": [{"type": "x", "x": {}}]},
+        ),
     ],
 )
 def test_deltas(chunk, delta):

@@ -12,7 +12,6 @@ from pathlib import Path
 from cogent.chunks import TextChunk
 from cogent.errors import ConfigurationError, StreamTruncated
 from cogent.wire import DIALECTS
-from cogent.wire.taxonomy import common_words
 
 from .answer_features import (
     ANSWERS,
@@ -84,11 +83,10 @@ def reason_results(reason, target):
 def error_results(cls, target):
     """Take an error inside the stream from every other dialect that can tell it."""
     results = {}
-    kind, code = common_words(cls)
     for source in DIALECTS:
         encoder = DIALECTS[source].encoder()
         wire = encoder.encode(TextChunk("x")) + encoder.encode_error(
-            cls("no luck", status=STATUSES.get(cls, 400), type=kind, code=code)
+            cls("no luck", status=STATUSES.get(cls, 400))
         )
         if source == target or type(heard(source, wire)[1]) is not cls:
             continue

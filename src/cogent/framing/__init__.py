@@ -8,7 +8,7 @@ An error never swallows what came before it: frames that a call completed are re
 error is raised by the next call. It is raised at once where nothing came before it.
 """
 
-from .document import MAX_DEPTH, loads
+from .document import MAX_DEPTH, loads, run_together
 from .event_stream import (
     MAX_HEADER_BYTES,
     MAX_MESSAGE_BYTES,
@@ -43,4 +43,5 @@ __all__ = (
     "encode_record",
     "loads",
     "read_message",
+    "run_together",
 )

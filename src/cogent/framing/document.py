@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from typing import Literal
 
@@ -10,10 +11,13 @@ import orjson
 
 from ..errors import InvalidJSON, TooDeep, quoted
 
-__all__ = ("MAX_DEPTH", "loads")
+__all__ = ("MAX_DEPTH", "loads", "run_together")
 
 MAX_DEPTH = 128
 """Deepest nesting by default. Answers need about 10; parsers that recurse fail near 1000."""
+
+_DECODER = json.JSONDecoder()
+_GAP = re.compile(r"\s*(?:data:\s*)?")
 
 
 def loads(
@@ -53,6 +57,31 @@ def loads(
     raise InvalidJSON(
         f"not JSON: {quoted(refusal.msg)} at {refusal.pos}: {quoted(text[:80])!r}"
     ) from None
+
+
+def run_together(data: bytes) -> list[bytes]:
+    """Part the data of events whose line ends a proxy has lost: objects, and a marker last.
+
+    Args:
+        data: UTF-8 bytes that are no JSON document.
+
+    Returns:
+        The data of each, at least two; nothing if any of it is neither.
+    """
+    text = data.decode("utf-8", "replace")
+    pieces: list[bytes] = []
+    at = 0
+    with suppress(ValueError, RecursionError):
+        while text.startswith("{", at):
+            _, end = _DECODER.raw_decode(text, at)
+            pieces.append(text[at:end].encode())
+            gap = _GAP.match(text, end)
+            at = gap.end() if gap else end
+    if text.startswith("[DONE]", at):
+        pieces.append(text[at:].encode())
+    elif at < len(text):
+        return []
+    return pieces if len(pieces) > 1 else []
 
 
 def _depth(data: bytes | bytearray, enough: int) -> int:

@@ -15,10 +15,11 @@ from ..chunks import (
     TurnChunk,
     Usage,
 )
-from ..errors import QuotaExceeded
 from ..framing import encode_event
 from .encoder import Encoder, joined
+from .failure import faithful
 from .fields import Object, dump
+from .taxonomy import fitting_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,9 +105,8 @@ class AnthropicEncoder(Encoder):
             "content": content,
             "stop_reason": said.raw_finish_reason,
             "stop_sequence": said.stop_sequence,
+            "usage": _usage_object(said.tokens),
         }
-        if said.tokens is not None:
-            message["usage"] = _usage_object(said.tokens)
         return dump(message)
 
     def keep_alive(self) -> bytes:
@@ -169,7 +169,7 @@ class AnthropicEncoder(Encoder):
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": _usage_object(Usage()),  # clients add up from here
+            "usage": _usage_object(None),
         }
 
     def _turn(self, chunk: TurnChunk) -> bytes:
@@ -185,7 +185,7 @@ class AnthropicEncoder(Encoder):
         }
         if "context_management" in told:
             end["context_management"] = told["context_management"]
-        end["usage"] = _usage_object(tokens or Usage())
+        end["usage"] = _usage_object(tokens)
         return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})
 
 
@@ -196,7 +196,10 @@ def _citation(source: SourceChunk) -> Object:
     return {"type": "web_search_result_location", **quoted, "encrypted_index": ""}
 
 
-def _usage_object(tokens: Usage) -> Object:
+def _usage_object(tokens: Usage | None) -> Object:
+    """Write the counts; zeros where none is known yet, as clients demand numbers everywhere."""
+    if tokens is None:
+        return {"input_tokens": 0, "output_tokens": 0}
     cached, stored = tokens.cached_input_tokens, tokens.cache_write_tokens
     fresh = tokens.input_tokens
     usage: Object = {
@@ -216,11 +219,20 @@ def _event(document: Object) -> bytes:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    kind = error.type
-    if kind not in _ERROR_TYPES.values():  # another protocol's word, or none
-        status = 402 if isinstance(error, QuotaExceeded) else error.status
-        kind = _ERROR_TYPES.get(status or 500, "api_error")
-    document: Object = {"type": "error", "error": {"type": kind, "message": error.message}}
+    return dump(faithful(error, lambda word: _error(error, word)))
+
+
+def _error(error: APIError, word: str | None) -> Object:
+    status = fitting_status(type(error), [])
+    if word is None:
+        kind = error.type
+        if kind not in _ERROR_TYPES.values():  # another protocol's word, or none
+            kind = _ERROR_TYPES.get(error.status or status, "api_error")
+        facts: Object = {"type": kind, "message": error.message}
+    else:
+        kind = _ERROR_TYPES.get(status, "api_error")
+        facts = {"type": kind, "message": error.message, "details": {"error_code": word}}
+    document: Object = {"type": "error", "error": facts}
     if error.request_id:
         document["request_id"] = error.request_id
-    return dump(document)
+    return document

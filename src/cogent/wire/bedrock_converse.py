@@ -76,7 +76,7 @@ class BedrockConverseDecoder(Decoder):
             return
         message = read_message(frame)
         kind = message.text(":exception-type") or message.text(":event-type")
-        self._raw(kind, message.payload, chunks)
+        self._raw(kind, frame, chunks)
         if message.text(":message-type") == "error":
             raise stream_error(
                 {"code": message.text(":error-code"), "message": message.text(":error-message")}

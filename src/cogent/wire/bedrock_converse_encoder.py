@@ -15,26 +15,27 @@ from ..chunks import (
     TurnChunk,
     Usage,
 )
+from ..errors import APIError, BadRequest, Overloaded, RateLimited, ServerError
 from ..framing import encode_message
 from .encoder import Encoder, joined
-from .fields import Object, dump, obj
+from .failure import faithful
+from .fields import Object, dump, obj, text
+from .taxonomy import fitting_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..chunks import FinishReason
-    from ..errors import APIError
 
 __all__ = ("BedrockConverseEncoder", "error_body")
 
 _MEDIA_TYPE = "application/vnd.amazon.eventstream"
 
-_EXCEPTIONS = {
-    400: "validationException",
-    429: "throttlingException",
-    500: "internalServerException",
-    503: "serviceUnavailableException",
-    529: "serviceUnavailableException",
+_EXCEPTIONS: dict[type[APIError], str] = {
+    BadRequest: "validationException",
+    RateLimited: "throttlingException",
+    ServerError: "internalServerException",
+    Overloaded: "serviceUnavailableException",
 }
 """What a stream can raise; all else is a plain error with a code."""
 
@@ -97,15 +98,15 @@ class BedrockConverseEncoder(Encoder):
 
     def encode_error(self, error: APIError) -> bytes:
         """Write an exception or, where the stream knows none that fits, a plain error."""
-        kind = _EXCEPTIONS.get(error.status or 500)
+        kind = _EXCEPTIONS.get(type(error))
         if kind is not None:
             head = {":message-type": "exception", ":exception-type": kind}
             return _message(head, {"message": error.message})
-        code = error.code or error.type or _ERROR_TYPES.get(error.status or 0, "InternalFailure")
+        facts = faithful(error, lambda word: _facts(error, word, "code"))
         # A header is short: the length of its value has two bytes.
         shown = error.message.encode(errors="replace")[:1024].decode(errors="ignore")
         return encode_message(
-            {":message-type": "error", ":error-code": code, ":error-message": shown}
+            {":message-type": "error", ":error-code": text(facts, "code"), ":error-message": shown}
         )
 
     def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
@@ -244,8 +245,13 @@ def _message(headers: Mapping[str, str], document: Object) -> bytes:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    kind = error.type or _ERROR_TYPES.get(error.status or 500, "InternalServerException")
-    return dump({"__type": kind, "message": error.message})
+    return dump(faithful(error, lambda word: _facts(error, word, "__type")))
+
+
+def _facts(error: APIError, word: str | None, field: str) -> Object:
+    status = error.status or fitting_status(type(error), [])
+    kind = word or error.code or error.type or _ERROR_TYPES.get(status, "InternalServerException")
+    return {field: kind, "message": error.message}
 
 
 def _picture(chunk: MediaChunk, source: Object | None = None) -> Object:

@@ -66,6 +66,7 @@ class Decoder(BlockWriter):
         raw_finish_reason: The provider's word for why it stopped, once it came.
         stop_sequence: The stop sequence that was met, where the provider tells.
         usage_raw: The provider's usage, last value of each field.
+        logprobs: Probabilities of tokens, as the provider writes them.
         details: What else was said about the end.
     """
 
@@ -93,6 +94,7 @@ class Decoder(BlockWriter):
         self.raw_finish_reason: str | None = None
         self.stop_sequence: str | None = None
         self.usage_raw: dict[str, object] = {}
+        self.logprobs: list[Object] = []
         self.details: dict[str, object] = {}
         self.framer = self._make_framer(max_event_bytes)
         self._include_raw = include_raw
@@ -163,6 +165,9 @@ class Decoder(BlockWriter):
     def decode_document(self, body: bytes) -> list[Chunk]:
         """Read an answer that came as one JSON document instead of a stream.
 
+        With ``include_raw`` the document comes first, and an error is raised by the next call,
+        as it is where `feed` has chunks to give first.
+
         Raises:
             APIError: The document is an error.
             ProtocolError: It is not JSON, or not an answer.
@@ -171,13 +176,15 @@ class Decoder(BlockWriter):
         chunks: list[Chunk] = []
         try:
             document = self._load(body)
+            self._raw("", body, chunks)
             self._check_error(document)
             self._document(obj(document), chunks)
             if not self.ended:
                 self._finish(chunks, marker=False)
         except ProviderError as error:
             self.error = error
-            raise
+            if not self._include_raw or not chunks:
+                raise
         return chunks
 
     @property
@@ -231,7 +238,7 @@ class Decoder(BlockWriter):
         if self.raw_finish_reason is not None or self._is_marker(frame):
             self._frame(frame, chunks)
         else:
-            self._error_frame(frame)
+            self._error_frame(frame, chunks)
 
     def _is_marker(self, frame: bytes) -> bool:
         """Tell whether a frame marks the end of the answer."""
@@ -241,8 +248,8 @@ class Decoder(BlockWriter):
         """Tell, at the end of the body, whether a protocol without a marker had said the end."""
         return False
 
-    def _error_frame(self, frame: bytes) -> None:
-        """Raise the error that a frame is, if it is one."""
+    def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+        """Raise the error that a frame is, if it is one; what is none is not shown either."""
         raise NotImplementedError
 
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
@@ -313,6 +320,8 @@ class Decoder(BlockWriter):
             metadata["stop_sequence"] = self.stop_sequence
         if self.ignored:
             metadata["ignored_events"] = self.ignored
+        if self.logprobs:
+            metadata["logprobs"] = tuple(self.logprobs)
         if self.details:
             metadata["details"] = dict(self.details)
         return metadata

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from ..chunks import (
     Chunk,
     FinishReason,
+    MediaChunk,
     ReasoningChunk,
     RefusalChunk,
     SourceChunk,
@@ -22,6 +23,7 @@ from .blocks import Block, tool_calls
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from ..chunks import Metadata
     from ..errors import APIError
 
 __all__ = ("Encoder", "Joined", "joined")
@@ -90,27 +92,31 @@ class Joined:
     signature: str | None
     refusal: str
     sources: tuple[SourceChunk, ...]
+    media: tuple[MediaChunk, ...]
     calls: tuple[ToolCall, ...]
     raw_finish_reason: str | None
     stop_sequence: str | None
     tokens: Usage | None
+    metadata: Metadata
 
 
 def joined(chunks: Sequence[Chunk]) -> Joined:
     """Put the pieces of an answer together."""
     turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
     thoughts = [chunk for chunk in chunks if isinstance(chunk, ReasoningChunk)]
-    metadata = turn.metadata or {}
+    metadata: Metadata = turn.metadata or {}
     return Joined(
         text="".join(chunk.content for chunk in chunks if isinstance(chunk, TextChunk)),
         reasoning="".join(chunk.text for chunk in thoughts),
         signature=next((c.signature for c in thoughts if c.signature), None),
         refusal="".join(chunk.text for chunk in chunks if isinstance(chunk, RefusalChunk)),
         sources=tuple(chunk for chunk in chunks if isinstance(chunk, SourceChunk)),
+        media=tuple(chunk for chunk in chunks if isinstance(chunk, MediaChunk)),
         calls=tuple(turn.tool_calls) or _assembled(chunks),
         raw_finish_reason=metadata.get("raw_finish_reason"),
         stop_sequence=metadata.get("stop_sequence"),
         tokens=metadata.get("tokens"),
+        metadata=metadata,
     )
 
 

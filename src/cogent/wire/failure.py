@@ -12,16 +12,16 @@ from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..errors import APIError, ProtocolError, quoted
+from ..errors import APIError, ProtocolError, ToolCallGenerationError, quoted
 from ..framing import SSEFramer, loads
 from ..framing.sse import event_data
-from .fields import Object, integer, obj, objects, optional, text
-from .taxonomy import Report, class_of, fitting_status, is_final
+from .fields import Object, integer, items, obj, objects, optional, text
+from .taxonomy import Report, class_of, fitting_status, is_final, word_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-__all__ = ("error_in", "http_error", "request_id", "stream_error")
+__all__ = ("error_in", "faithful", "http_error", "request_id", "stream_error")
 
 
 _REQUEST_ID_HEADERS = (
@@ -77,6 +77,20 @@ def stream_error(payload: Object) -> APIError:
     return error
 
 
+def faithful(error: APIError, write: Callable[[str | None], Object]) -> Object:
+    """Write an error so that its class is read from it again.
+
+    Args:
+        error: What is written.
+        write: Writes the payload: for ``None`` with the error's own words, and where these do not
+            tell its class, with this word for it.
+    """
+    payload = write(None)
+    if isinstance(stream_error(payload), type(error)):
+        return payload
+    return write(word_of(type(error)))
+
+
 def http_error(status: int, body: bytes, headers: Mapping[str, str]) -> APIError:
     """Type an HTTP error from its status, its body and its headers (names in lower case)."""
     document = _document_in(body)
@@ -130,6 +144,8 @@ def _make(
     )
     if is_final(report, status):
         error.retryable = False
+    if isinstance(error, ToolCallGenerationError):
+        error.failed_generation = report.failed_generation
     return error
 
 
@@ -160,6 +176,7 @@ def _read(payload: Object) -> Report:
         type=kind if isinstance(kind, str) and kind != "error" else optional(source, "status"),
         hint="content_filter" if flagged else optional(metadata, "error_type") or reason,
         param=optional(source, "param"),
+        failed_generation=text(source, "failed_generation"),
         status=_status_in(source),
         retry_after=delay,
     )
@@ -187,7 +204,13 @@ def _detail(value: object) -> str:
         return value
     if isinstance(value, dict):
         return _detail(value.get("detail"))
-    return "; ".join(filter(None, (text(item, "msg") for item in objects(value))))
+    return "; ".join(filter(None, map(_complaint, objects(value))))
+
+
+def _complaint(item: Object) -> str:
+    """Say what a web framework finds wrong, and with which field."""
+    place = ".".join(str(step) for step in items(item.get("loc")))
+    return ": ".join(filter(None, (place, text(item, "msg"))))
 
 
 def _status_in(source: Object) -> int | None:

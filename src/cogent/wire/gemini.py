@@ -124,6 +124,8 @@ class GeminiDecoder(GeminiParts):
         for part in objects(obj(candidate.get("content")).get("parts")):
             self._part(part, chunks)
         self._sources(candidate, chunks)
+        if obj(candidate.get("logprobsResult")):
+            self.logprobs.append(obj(candidate["logprobsResult"]))
         for key in ("finishMessage", "urlContextMetadata"):
             if candidate.get(key):
                 self.details[key] = candidate[key]

@@ -18,7 +18,9 @@ from ..chunks import (
 )
 from .blocks import parse_arguments
 from .encoder import Encoder, joined
+from .failure import faithful
 from .fields import Object, dump
+from .taxonomy import fitting_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +76,10 @@ class GeminiEncoder(Encoder):
             case SourceChunk():
                 return _event(self._candidate([], **_source_fields([chunk])))
             case TurnChunk():
-                return _event(self._end(chunk, [{"text": ""}]))
+                given = (chunk.metadata or {}).get("logprobs", ())
+                own = [entry for entry in given if "chosenCandidates" in entry]
+                told = [_event(self._candidate([], logprobsResult=entry)) for entry in own]
+                return b"".join(told) + _event(self._end(chunk, [{"text": ""}]))
             case _:
                 part = _part(chunk)
                 return _event(self._candidate([part])) if part else b""
@@ -179,7 +184,14 @@ def _event(response: Object) -> bytes:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    code = error.status or 500
-    named = error.type if error.type and error.type.isupper() else None
+    return dump(faithful(error, lambda word: {"error": _error(error, word)}))
+
+
+def _error(error: APIError, word: str | None) -> Object:
+    fitting = fitting_status(type(error), [])
+    code = fitting if word else error.status or fitting
+    named = error.type if error.type and error.type.isupper() and not word else None
     status = named or _STATUS_NAMES.get(code, "UNKNOWN")
-    return dump({"error": {"code": code, "message": error.message, "status": status}})
+    facts: Object = {"code": code, "message": error.message, "status": status}
+    info = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": word}
+    return {**facts, "details": [info]} if word else facts

@@ -23,6 +23,7 @@ from .blocks import parse_arguments
 from .decoder import Decoder, Framer
 from .dialect import Dialect
 from .encoder import Encoder, joined
+from .failure import faithful
 from .fields import Object, dump, integer, items, obj, objects, optional, text
 from .ollama_request import decode_request, encode_request
 
@@ -79,8 +80,11 @@ class OllamaDecoder(Decoder):
     def _is_marker(self, frame: bytes) -> bool:
         return obj(self._load(frame)).get("done") is True
 
-    def _error_frame(self, frame: bytes) -> None:
-        self._check_error(self._load(frame))
+    def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+        document, before = self._load(frame), len(chunks)
+        self._raw("", frame, chunks)
+        self._check_error(document)
+        del chunks[before:]
 
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
         message = obj(document.get("message"))
@@ -95,6 +99,7 @@ class OllamaDecoder(Decoder):
         for image in items(message.get("images")):
             if isinstance(image, str):
                 chunks.append(MediaChunk(data=image))
+        self.logprobs.extend(objects(document.get("logprobs")))
         if document.get("done") is True:
             self._done(document, chunks)
 
@@ -183,6 +188,9 @@ class OllamaEncoder(Encoder):
 def _end(chunk: TurnChunk) -> Object:
     metadata = chunk.metadata or {}
     end: Object = {"done_reason": metadata.get("raw_finish_reason")}
+    told = [entry for entry in metadata.get("logprobs", ()) if "token" in entry]
+    if told:
+        end["logprobs"] = told
     tokens = metadata.get("tokens")
     if tokens is not None:
         counts = {"prompt_eval_count": tokens.input_tokens, "eval_count": tokens.output_tokens}
@@ -205,8 +213,9 @@ def _call(chunk: ToolCallChunk) -> Object:
 
 
 def error_body(error: APIError) -> bytes:
-    """Write the body of an HTTP error."""
-    return dump({"error": error.message})
+    """Write the body of an HTTP error: its text, and a code where that does not tell its class."""
+    said: Object = {"error": error.message}
+    return dump(faithful(error, lambda word: {**said, "code": word} if word else said))
 
 
 OLLAMA = Dialect(

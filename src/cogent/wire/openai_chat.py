@@ -7,21 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..chunks import (
-    Chunk,
-    FinishReason,
-    MediaChunk,
-    SourceChunk,
-    Usage,
-)
+from ..chunks import Chunk, FinishReason, MediaChunk, Usage
 from ..errors import ProtocolError
 from .call_fragments import CallFragments
 from .dialect import Dialect
 from .fields import Object, dump, integer, items, obj, objects, optional, text
+from .openai_chat_additions import AdditionsDecoder
 from .openai_chat_encoder import OpenAIChatEncoder, error_body
 from .openai_chat_reading import decode_request
 from .openai_chat_request import encode_request
-from .sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,10 +37,18 @@ FINISH_REASONS: dict[str, FinishReason] = {
 }
 
 _DETAILS = ("service_tier", "system_fingerprint")
+_OWN_DETAILS = {
+    "prompt_filter_results": "prompt_filter_results",
+    "prompt_annotations": "prompt_filter_results",  # its older name
+    "moderation": "moderation",
+}
+_COMMON = frozenset(
+    {"id", "object", "created", "model", "choices", "usage", "obfuscation", *_DETAILS}
+)
 _REASONING_FIELDS = ("reasoning", "reasoning_content", "reasoning_text", "thinking")
 
 
-class OpenAIChatDecoder(SSEDecoder):
+class OpenAIChatDecoder(AdditionsDecoder):
     """Reads a stream of ``chat.completion.chunk`` events; of several choices, the first."""
 
     dialect = "openai-chat"
@@ -67,6 +69,11 @@ class OpenAIChatDecoder(SSEDecoder):
         for choice in objects(document.get("choices")):
             if choice.get("index") in (0, None):
                 self._choice(choice, chunks)
+        if not document.keys() <= _COMMON:
+            for key, name in _OWN_DETAILS.items():
+                if document.get(key):
+                    self.details[name] = document[key]
+            self._sources(document, chunks)
         if groq:
             # Groq tells of a failed generation in a chunk that is otherwise like any other.
             self._check_error(groq)
@@ -85,11 +92,23 @@ class OpenAIChatDecoder(SSEDecoder):
         if not delta:
             self._text(text(choice, "text"), chunks)
         self._note_usage(obj(choice.get("usage")))
+        if choice.get("logprobs"):
+            self._note_logprobs(obj(choice["logprobs"]))
+        if "content_filter_results" in choice or "content_filter_offsets" in choice:
+            self._verdicts(choice, chunks)
         reason = optional(choice, "finish_reason")
         if reason and _tells_more(reason, self.raw_finish_reason):
             self.raw_finish_reason = reason
 
+    def _note_logprobs(self, given: Object) -> None:
+        for channel in ("content", "refusal"):
+            self.logprobs.extend(objects(given.get(channel)))
+
     def _delta(self, delta: Object, chunks: list[Chunk]) -> None:
+        content = delta.get("content")
+        if len(delta) == 1 and isinstance(content, str):  # nearly all of them
+            self._text(content, chunks)
+            return
         reasoning = next((text(delta, name) for name in _REASONING_FIELDS if text(delta, name)), "")
         if reasoning:
             self._reasoning(reasoning, chunks)
@@ -101,10 +120,8 @@ class OpenAIChatDecoder(SSEDecoder):
             if not reasoning:
                 said = (text(piece, "text") or text(piece, "summary") for piece in details)
                 self._reasoning("".join(said), chunks, block)
-        content = delta.get("content")
         if isinstance(content, str):
-            if content:
-                self._text(content, chunks)
+            self._text(content, chunks)
         elif content:
             self._content_parts(content, chunks)
         self._refusal(text(delta, "refusal"), chunks)
@@ -113,10 +130,19 @@ class OpenAIChatDecoder(SSEDecoder):
         if delta.get("function_call"):
             self._call({"index": 0}, obj(delta["function_call"]), chunks)
         for annotation in objects(delta.get("annotations")):
-            chunks.append(_source(annotation))
-        audio = text(obj(delta.get("audio")), "data")
-        if audio:
-            chunks.append(MediaChunk(data=audio))
+            self._annotation(annotation, chunks)
+        for image in objects(delta.get("images")):
+            self._image(image, chunks)
+        for place, tool in enumerate(objects(delta.get("executed_tools"))):
+            self._executed_tool(place, tool, chunks)
+        self._audio(obj(delta.get("audio")), content, chunks)
+
+    def _audio(self, audio: Object, content: object, chunks: list[Chunk]) -> None:
+        # What the model says aloud is its answer: the content is null then.
+        if not content:
+            self._text(text(audio, "transcript"), chunks)
+        if text(audio, "data"):
+            chunks.append(MediaChunk(data=text(audio, "data")))
 
     def _content_parts(self, content: object, chunks: list[Chunk]) -> None:
         for part in objects(content):
@@ -174,13 +200,6 @@ class OpenAIChatDecoder(SSEDecoder):
 def _tells_more(reason: str, before: str | None) -> bool:
     """Tell whether a finish reason counts: the first does, and a plain ``stop`` gives way."""
     return before is None or (before == "stop" and FINISH_REASONS.get(reason, "stop") != "stop")
-
-
-def _source(annotation: Object) -> SourceChunk:
-    citation = obj(annotation.get("url_citation"))
-    return SourceChunk(
-        url=optional(citation, "url"), title=optional(citation, "title"), raw=annotation
-    )
 
 
 OPENAI_CHAT = Dialect(

@@ -10,26 +10,37 @@ from ..chunks import (
     MediaChunk,
     ReasoningChunk,
     RefusalChunk,
+    ServerToolChunk,
     SourceChunk,
     TextChunk,
     ToolCallChunk,
     TurnChunk,
     Usage,
 )
+from ..errors import ToolCallGenerationError
 from ..framing import encode_comment, encode_event
 from .encoder import Encoder, joined
-from .fields import Object, dump
+from .failure import faithful
+from .fields import Object, dump, text
+from .taxonomy import fitting_status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..chunks import Metadata
     from ..errors import APIError
 
-__all__ = ("OpenAIChatEncoder", "error_body")
+__all__ = ("OpenAIChatEncoder", "error_body", "error_facts")
 
 # A refusal that is no text: where it is text, the reason is a plain stop.
 _FINISH_WORDS: dict[FinishReason, str] = {"refusal": "content_filter"}
-_DETAILS = ("service_tier", "system_fingerprint")
+_DETAILS = (
+    "service_tier",
+    "system_fingerprint",
+    "prompt_filter_results",
+    "moderation",
+)
+_CHOICE_DETAILS = ("content_filter_results", "content_filter_offsets")
 
 
 class OpenAIChatEncoder(Encoder):
@@ -55,8 +66,13 @@ class OpenAIChatEncoder(Encoder):
                 return self._delta({"tool_calls": [self._call(chunk)]})
             case SourceChunk():
                 return self._delta({"annotations": [_annotation(chunk)]})
+            case MediaChunk() if _is_image(chunk):
+                return self._delta({"images": [_image(chunk)]})
             case MediaChunk():
                 return self._delta({"audio": {"data": chunk.data}})
+            case ServerToolChunk(payload=tool) if tool.get("type") == chunk.name:
+                # In the form that this protocol knows; those of others have no words here.
+                return self._delta({"executed_tools": [dict(tool)]})
             case TurnChunk():
                 return self._turn(chunk)
             case _:
@@ -76,9 +92,13 @@ class OpenAIChatEncoder(Encoder):
             message["refusal"] = said.refusal
         if said.sources:
             message["annotations"] = [_annotation(source) for source in said.sources]
-        sound = "".join(chunk.data for chunk in chunks if isinstance(chunk, MediaChunk))
+        sound = "".join(
+            chunk.data for chunk in chunks if isinstance(chunk, MediaChunk) and not _is_image(chunk)
+        )
         if sound:
             message["audio"] = {"data": sound}
+        if any(map(_is_image, said.media)):
+            message["images"] = [_image(chunk) for chunk in said.media if _is_image(chunk)]
         if said.calls:
             message["tool_calls"] = [
                 {
@@ -88,12 +108,16 @@ class OpenAIChatEncoder(Encoder):
                 }
                 for call in said.calls
             ]
+        end, beside = _told(said.metadata)
         document: Object = {
             "id": self.response_id,
             "object": "chat.completion",
             "created": self.created,
             "model": self.model,
-            "choices": [{"index": 0, "message": message, "finish_reason": said.raw_finish_reason}],
+            "choices": [
+                {"index": 0, "message": message, "finish_reason": said.raw_finish_reason, **end}
+            ],
+            **beside,
         }
         if said.tokens is not None:
             document["usage"] = _usage_object(said.tokens)
@@ -114,30 +138,56 @@ class OpenAIChatEncoder(Encoder):
     def _turn(self, chunk: TurnChunk) -> bytes:
         metadata = chunk.metadata or {}
         raw = metadata.get("raw_finish_reason")
-        told = metadata.get("details", {})
-        details = {key: told[key] for key in _DETAILS if key in told}
-        ends = [self._delta({}, raw, **details)] if raw or details else []
+        end, beside = _told(metadata)
+        ends = [self._delta({}, raw, end, **beside)] if raw or end or beside else []
         tokens = metadata.get("tokens")
         if tokens is not None:
             ends.append(self._event([], usage=_usage_object(tokens)))
         return b"".join(ends) + encode_event(b"[DONE]")
 
-    def _delta(self, delta: Object, finish_reason: str | None = None, **more: object) -> bytes:
+    def _delta(
+        self,
+        delta: Object,
+        finish_reason: str | None = None,
+        end: Object | None = None,
+        **beside: object,
+    ) -> bytes:
         if not self._begun:
             self._begun = True
             delta = {"role": "assistant", **delta}
-        return self._event([{"index": 0, "delta": delta, "finish_reason": finish_reason}], **more)
+        choice: Object = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+        return self._event([{**choice, **(end or {})}], **beside)
 
     def _event(self, choices: list[Object], **more: object) -> bytes:
         head = {"id": self.response_id, "object": "chat.completion.chunk", "created": self.created}
         return encode_event(dump({**head, "model": self.model, "choices": choices, **more}))
 
 
+def _told(metadata: Metadata) -> tuple[Object, Object]:
+    """Give what is told with the end, in the choice and beside all choices."""
+    details = metadata.get("details", {})
+    choice = {key: details[key] for key in _CHOICE_DETAILS if key in details}
+    tokens = [entry for entry in metadata.get("logprobs", ()) if "token" in entry]
+    if tokens:
+        choice["logprobs"] = {"content": tokens}
+    return choice, {key: details[key] for key in _DETAILS if key in details}
+
+
 def _annotation(source: SourceChunk) -> Object:
-    if source.raw:
+    """Write a citation; one of another protocol in the form that clients of this one know."""
+    if text(source.raw, "type") in source.raw:
         return dict(source.raw)
-    citation = {"url": source.url, "title": source.title or ""}
-    return {"type": "url_citation", "url_citation": citation}
+    cited = {"url": source.url, "title": source.title}
+    return {"type": "url_citation", "url_citation": cited}
+
+
+def _is_image(chunk: MediaChunk) -> bool:
+    return bool(chunk.url) or (chunk.media_type or "").startswith("image/")
+
+
+def _image(chunk: MediaChunk) -> Object:
+    url = chunk.url or f"data:{chunk.media_type};base64,{chunk.data}"
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def _usage_object(tokens: Usage) -> Object:
@@ -155,13 +205,18 @@ def _usage_object(tokens: Usage) -> Object:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    return dump(
-        {
-            "error": {
-                "message": error.message,
-                "type": error.type or "server_error",
-                "param": error.param,
-                "code": error.code,
-            }
-        }
-    )
+    return dump(faithful(error, lambda word: {"error": error_facts(error, word)}))
+
+
+def error_facts(error: APIError, word: str | None = None) -> Object:
+    """Give what an error says, in its own words or with the word for its class."""
+    usual = "server_error" if fitting_status(type(error), []) >= 500 else "invalid_request_error"
+    facts: Object = {
+        "message": error.message,
+        "type": (None if word else error.type) or usual,
+        "param": error.param,
+        "code": word or error.code,
+    }
+    if isinstance(error, ToolCallGenerationError):
+        facts["failed_generation"] = error.failed_generation
+    return facts

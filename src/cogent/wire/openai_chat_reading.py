@@ -23,7 +23,7 @@ from .fields import Object, integer, items, number, obj, objects, optional, text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ("decode_request",)
+__all__ = ("decode_request", "inline")
 
 _READ = frozenset(
     {
@@ -146,7 +146,7 @@ def _decode_content(content: object) -> Iterable[Part]:
             case "image_url":
                 image = part.get("image_url")
                 url = image if isinstance(image, str) else text(obj(image), "url")
-                data, kind = _inline(url)
+                data, kind = inline(url)
                 yield ImagePart(url=None if data else url, data=data, media_type=kind)
             case "input_audio":
                 sound = obj(part.get("input_audio"))
@@ -154,13 +154,13 @@ def _decode_content(content: object) -> Iterable[Part]:
                 yield AudioPart(text(sound, "data"), f"audio/{kind}")
             case "file":
                 file = obj(part.get("file"))
-                data, kind = _inline(text(file, "file_data"))
+                data, kind = inline(text(file, "file_data"))
                 yield FilePart(data=data, media_type=kind, filename=optional(file, "filename"))
             case _ if "text" in part:
                 yield TextPart(text(part, "text"))
 
 
-def _inline(url: str) -> tuple[str | None, str | None]:
+def inline(url: str) -> tuple[str | None, str | None]:
     """Take data and media type out of a ``data:`` URL."""
     head, comma, data = url.partition(";base64,")
     return (data, head[5:]) if comma and head.startswith("data:") else (None, None)

@@ -104,12 +104,14 @@ class ItemDecoder(SSEDecoder):
 
     def _complete_parts(self, item: Item, chunks: list[Chunk]) -> None:
         annotations: list[Object] = []
+        logprobs: list[Object] = []
         wholes: dict[str, str] = {}
         for part in (*objects(item.data.get("summary")), *objects(item.data.get("content"))):
             channel, name = PARTS.get(text(part, "type"), ("", ""))
             if channel:
                 wholes[channel] = wholes.get(channel, "") + text(part, name)
             annotations += objects(part.get("annotations"))
+            logprobs += objects(part.get("logprobs"))
         for channel, whole in wholes.items():
             # Not part by part: gateways number parts in one way and list them in another.
             given = {key: block for key, block in sorted(item.blocks.items()) if key[0] == channel}
@@ -120,6 +122,7 @@ class ItemDecoder(SSEDecoder):
                 self._catch_up(item, channel, last[1], whole[len(before) :], chunks)
         chunks.extend(source(annotation) for annotation in annotations[item.sources :])
         item.sources = max(item.sources, len(annotations))
+        self._note_logprobs(item, logprobs[item.logprobs :])
 
     def _complete_opaque(self, item: Item, chunks: list[Chunk]) -> None:
         data = item.data
@@ -147,6 +150,12 @@ class ItemDecoder(SSEDecoder):
     def _write(self, document: Object, channel: str, given: str, chunks: list[Chunk]) -> None:
         item = self._items.named(document)
         self._emit(item, channel, part_index(document), given, chunks)
+        if document.get("logprobs"):
+            self._note_logprobs(item, objects(document["logprobs"]))
+
+    def _note_logprobs(self, item: Item, given: list[Object]) -> None:
+        self.logprobs += given
+        item.logprobs += len(given)
 
     def _catch_up(
         self, item: Item, channel: str, index: int, whole: object, chunks: list[Chunk]

@@ -17,7 +17,9 @@ from ..chunks import (
 )
 from ..framing import encode_event
 from .encoder import Encoder
+from .failure import faithful
 from .fields import Object, dump
+from .openai_chat_encoder import error_facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,13 +109,8 @@ class OpenAIResponsesEncoder(Encoder):
 
     def encode_error(self, error: APIError) -> bytes:
         """Write an ``error`` event, its facts in an object of their own, as the service does."""
-        facts = {
-            "type": error.type or "server_error",
-            "code": error.code,
-            "message": error.message,
-            "param": error.param,
-        }
-        return self._event("error", error=facts)
+        told = faithful(error, lambda word: {"error": error_facts(error, word)})
+        return self._event("error", **told)
 
     def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
         """Write the whole answer as one document: the response that a stream would end with."""

@@ -23,17 +23,19 @@ class Item:
         blocks: By channel (``text``, ``refusal``, ``summary``, ``reasoning``, ``call``) and
             number of the part.
         sources: How many of its annotations were handed out.
+        logprobs: How many of its tokens' probabilities were noted.
         opened: What it is was told, and its beginning handed out.
         done: Its final state came.
     """
 
-    __slots__ = ("blocks", "data", "done", "first", "opened", "sources")
+    __slots__ = ("blocks", "data", "done", "first", "logprobs", "opened", "sources")
 
     def __init__(self, data: Object) -> None:
         self.data = data
         self.first: Block | None = None
         self.blocks: dict[tuple[str, int], Block] = {}
         self.sources = 0
+        self.logprobs = 0
         self.opened = False
         self.done = False
 

@@ -21,6 +21,7 @@ from ..messages import (
 from ..settings import JSONSchema, Settings
 from .dialect import Request
 from .fields import Object, integer, number, obj, objects, optional, text
+from .openai_chat_reading import inline
 from .openai_responses_request import LOGPROBS, SEALED_REASONING, call_item, said_item
 
 if TYPE_CHECKING:
@@ -223,10 +224,10 @@ def _decode_content(content: object) -> Iterable[Part]:
             case "input_image":
                 image = part.get("image_url")
                 url = image if isinstance(image, str) else text(obj(image), "url")
-                data, kind = _inline(url)
+                data, kind = inline(url)
                 yield ImagePart(url=None if data else url, data=data, media_type=kind)
             case "input_file":
-                data, kind = _inline(text(part, "file_data"))
+                data, kind = inline(text(part, "file_data"))
                 yield FilePart(
                     url=optional(part, "file_url"),
                     data=data,
@@ -237,9 +238,3 @@ def _decode_content(content: object) -> Iterable[Part]:
                 yield TextPart(text(part, "text"))
             case _:
                 pass
-
-
-def _inline(url: str) -> tuple[str | None, str | None]:
-    """Take data and media type out of a ``data:`` URL."""
-    head, comma, data = url.partition(";base64,")
-    return (data, head[5:]) if comma and head.startswith("data:") else (None, None)

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidJSON
-from ..framing import SSEFramer
+from ..framing import SSEFramer, run_together
 from ..framing.sse import event_data, event_name
 from .decoder import Decoder, Framer
 from .fields import Object, obj
@@ -41,16 +41,21 @@ class SSEDecoder(Decoder):
     def _is_marker(self, frame: bytes) -> bool:
         return event_data(frame) == b"[DONE]"
 
-    def _error_frame(self, frame: bytes) -> None:
-        data = event_data(frame)
+    def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+        data, before = event_data(frame), len(chunks)
         for event, given in _orphans(frame) if data is None else [(event_name(frame), data)]:
+            self._raw(event, given, chunks)
             with suppress(InvalidJSON):
                 document = self._read(given, event)
                 if obj(document).get("error") or obj(document).get("type") == "error":
                     self._check_error(document, event)
+            del chunks[before:]
 
     def _decode(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
         self._raw(event, data, chunks)
+        self._data(event, data, chunks)
+
+    def _data(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
         # Some proxies write the prefix twice; no document begins like it.
         data = data.removeprefix(b"data:").strip()
         if not data:
@@ -58,7 +63,16 @@ class SSEDecoder(Decoder):
         if data.startswith(b"[DONE]"):
             self._done(chunks)
             return
-        document = self._read(data, event)
+        try:
+            document = self._read(data, event)
+        except InvalidJSON:
+            pieces = run_together(data)
+            if not pieces:
+                raise
+            for piece in pieces:
+                if not self.ended:
+                    self._data(event, piece, chunks)
+            return
         before = len(chunks), self.raw_finish_reason
         self._event(obj(document), event, chunks)
         if (len(chunks), self.raw_finish_reason) != before:

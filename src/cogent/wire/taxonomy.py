@@ -19,9 +19,10 @@ from ..errors import (
     RateLimited,
     RequestTooLarge,
     ServerError,
+    ToolCallGenerationError,
 )
 
-__all__ = ("Report", "class_of", "common_words", "fitting_status", "is_final")
+__all__ = ("Report", "class_of", "fitting_status", "is_final", "word_of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Report:
     type: str | None = None
     hint: str | None = None
     param: str | None = None
+    failed_generation: str = ""
     status: int | None = None
     retry_after: float | None = None
 
@@ -66,6 +68,7 @@ _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
         _NEVER,
     ),
     (RequestTooLarge, r"request_too_large", _NEVER),
+    (ToolCallGenerationError, r"tool_use_failed", _NEVER),
     (
         Overloaded,
         r"overloaded|service_unavailable|^UNAVAILABLE$|unavailable_error|capacity_exceeded",
@@ -120,6 +123,22 @@ _STATUS_OF: tuple[tuple[type[APIError], int], ...] = (
     (BadRequest, 400),
 )
 
+# The word for each class that all readers of this table know.
+_WORD_OF: dict[type[APIError], str] = {
+    QuotaExceeded: "insufficient_quota",
+    RateLimited: "rate_limit_exceeded",
+    Overloaded: "server_is_overloaded",
+    AuthenticationError: "invalid_api_key",
+    PermissionDenied: "permission_denied",
+    NotFound: "not_found",
+    Conflict: "conflict_error",
+    ContextWindowExceeded: "context_length_exceeded",
+    ContentFiltered: "content_filter",
+    RequestTooLarge: "request_too_large",
+    ToolCallGenerationError: "tool_use_failed",
+    BadRequest: "invalid_request",
+}
+
 # Statuses that say less than the words beside them: a 400 may be a long prompt, a 403 an expired
 # token, a 429 spent quota.
 _REFINED: dict[int, tuple[type[APIError], ...]] = {
@@ -130,26 +149,13 @@ _REFINED: dict[int, tuple[type[APIError], ...]] = {
         AuthenticationError,
         PermissionDenied,
         RequestTooLarge,
+        ToolCallGenerationError,
     ),
     403: (ContentFiltered, AuthenticationError),
     413: (ContextWindowExceeded,),
     422: (ContextWindowExceeded, ContentFiltered),
     429: (QuotaExceeded, Overloaded),
 }
-
-_COMMON_WORDS: tuple[tuple[type[APIError], str, str | None], ...] = (
-    (ContextWindowExceeded, "invalid_request_error", "context_length_exceeded"),
-    (ContentFiltered, "invalid_request_error", "content_filter"),
-    (RequestTooLarge, "request_too_large", None),
-    (BadRequest, "invalid_request_error", None),
-    (QuotaExceeded, "insufficient_quota", "insufficient_quota"),
-    (RateLimited, "rate_limit_error", "rate_limit_exceeded"),
-    (Overloaded, "overloaded_error", None),
-    (AuthenticationError, "authentication_error", None),
-    (PermissionDenied, "permission_error", None),
-    (NotFound, "not_found_error", None),
-    (Conflict, "conflict_error", None),
-)
 
 # No second try helps against these, though the server failed and not the request: another
 # server that it needs, and a model that does not fit into its memory.
@@ -184,13 +190,12 @@ def fitting_status(cls: type[APIError], words: list[str]) -> int:
     """Give the status that an error inside a stream would have had."""
     if cls is ServerError:
         return 504 if any(map(_TIMEOUT.search, words)) else 500
-    return next(status for parent, status in _STATUS_OF if issubclass(cls, parent))
+    return next((status for parent, status in _STATUS_OF if issubclass(cls, parent)), 500)
 
 
-def common_words(cls: type[APIError]) -> tuple[str, str | None]:
-    """Give the type, and the code if there is one, that most providers have for a class."""
-    found = ((kind, code) for parent, kind, code in _COMMON_WORDS if issubclass(cls, parent))
-    return next(found, ("server_error", None))
+def word_of(cls: type[APIError]) -> str:
+    """Give the word that means this class."""
+    return next((_WORD_OF[parent] for parent in cls.__mro__ if parent in _WORD_OF), "server_error")
 
 
 def is_final(report: Report, status: int) -> bool:

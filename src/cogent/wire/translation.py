@@ -26,7 +26,6 @@ from ..errors import APIError, ConfigurationError, ProviderError, ServerError
 from ..messages import FilePart, ImagePart, Message, OpaquePart, ToolSpec
 from .call_order import CallOrder
 from .fields import dump
-from .taxonomy import common_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,14 +89,13 @@ def neutral_error(error: ProviderError) -> APIError:
             was cut short, the bytes made no sense) becomes a `ServerError` of status 502.
 
     Returns:
-        An error of the same class, with the status and the words that most providers have for it.
+        An error of the same class and status, without its provider's own words for it.
     """
     cls: type[APIError] = ServerError
     status: int | None = _BAD_GATEWAY
     if isinstance(error, APIError):
         cls, status = type(error), error.status
-    kind, code = common_words(cls)
-    return cls(error.message, status=status, type=kind, code=code, retry_after=error.retry_after)
+    return cls(error.message, status=status, retry_after=error.retry_after)
 
 
 class Translator:
