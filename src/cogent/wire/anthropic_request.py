@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .dialect import Quirks, Request
 
-__all__ = ("encode_request",)
+__all__ = ("encode_part", "encode_request")
 
 _NAME = "anthropic"
 _UNKNOWN = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "metadata")
@@ -53,9 +53,9 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         "max_tokens": settings.max_tokens or quirks.default_max_tokens,
         "messages": [_encode_message(m, request) for m in _merged(request)],
     }
-    instructions = [m.text for m in request.messages if m.role == "system"]
+    instructions = [m for m in request.messages if m.role == "system"]
     if instructions:
-        body["system"] = "\n\n".join(instructions)
+        body["system"] = _encode_system(instructions, request)
     if request.stream:
         body["stream"] = True
     if request.tools:
@@ -65,6 +65,12 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
             body["tool_choice"] = choice
     body.update(_encode_settings(request))
     return {**body, **settings.extra_body}
+
+
+def _encode_system(messages: list[Message], request: Request) -> object:
+    if any(isinstance(part, CachePoint) for message in messages for part in message.parts):
+        return [block for message in messages for block in _blocks(message, request)]
+    return "\n\n".join(message.text for message in messages)
 
 
 def _encode_settings(request: Request) -> Object:
@@ -132,13 +138,13 @@ def _blocks(message: Message, request: Request) -> list[Object]:
             if blocks:
                 blocks[-1] = {**blocks[-1], "cache_control": mark}
             continue
-        block = _encode_part(part, own=own)
+        block = encode_part(part, own=own)
         if block:
             blocks.append(block)
     return blocks
 
 
-def _encode_part(part: Part, *, own: bool) -> Object:
+def encode_part(part: Part, *, own: bool) -> Object:
     """Write one block; ``{}`` for what may not be sent (empty text, foreign reasoning)."""
     match part:
         case TextPart():

@@ -17,6 +17,7 @@ from ..messages import (
     FilePart,
     ImagePart,
     Message,
+    OpaquePart,
     Part,
     ReasoningPart,
     RefusalPart,
@@ -134,6 +135,8 @@ def _encode_part(part: Part) -> Object:
             kind = part.media_type or "application/pdf"
             file = {"filename": part.filename or "file", "file_data": f"data:{kind};base64,{data}"}
             return {"type": "file", "file": file}
+        case OpaquePart(dialect="openai-chat"):
+            return dict(part.data)
         case FilePart():
             raise refused(part, "chat completions", "read the file first and give its data")
         case _:
