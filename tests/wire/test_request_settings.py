@@ -272,6 +272,11 @@ def test_reasoning_is_read_back_for_a_server_that_wants_it():
         assert DIALECTS["openai-chat"].encode_request(request, quirks) == body
 
 
+def test_no_effort_is_no_thinking():
+    assert encoded("anthropic", reasoning_effort="none")["thinking"] == {"type": "disabled"}
+    assert "output_config" not in encoded("anthropic", reasoning_effort="none")
+
+
 def test_the_word_any_and_schemas_in_upper_case_are_read():
     body = {"model": "m", "messages": [], "tools": [PLAIN], "tool_choice": "any"}
     assert DIALECTS["openai-chat"].decode_request(body).settings.tool_choice == "required"

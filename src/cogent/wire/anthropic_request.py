@@ -80,7 +80,7 @@ def _encode_settings(request: Request) -> Object:
         "top_p": settings.top_p,
         "top_k": settings.top_k,
         "stop_sequences": list(settings.stop) if settings.stop else None,
-        "thinking": _encode_thinking(settings.thinking_budget),
+        "thinking": _encode_thinking(settings),
         "output_config": _encode_output(request) or None,
         "metadata": {"user_id": settings.user} if settings.user else None,
         "service_tier": settings.service_tier,
@@ -88,9 +88,10 @@ def _encode_settings(request: Request) -> Object:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _encode_thinking(budget: int | None) -> Object | None:
+def _encode_thinking(settings: Settings) -> Object | None:
+    budget = settings.thinking_budget
     if budget is None:
-        return None
+        return {"type": "disabled"} if settings.reasoning_effort == "none" else None
     return {"type": "enabled", "budget_tokens": budget} if budget else {"type": "disabled"}
 
 
@@ -103,7 +104,7 @@ def _encode_output(request: Request) -> Object:
     config: Object = {}
     if wanted is not None:
         config["format"] = {"type": "json_schema", "schema": dict(wanted.schema)}
-    if request.settings.reasoning_effort is not None:
+    if request.settings.reasoning_effort not in (None, "none"):
         config["effort"] = request.settings.reasoning_effort
     return config
 

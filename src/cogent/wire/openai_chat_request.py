@@ -144,14 +144,17 @@ def _encode_part(part: Part) -> Object:
 
 
 def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
-    wire: Object = {"role": "assistant", "content": message.text or None}
+    said = message.text
     refusal = "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
+    if not own:  # not every server knows the field, and some refuse what they do not know
+        said, refusal = said + refusal, ""
+    wire: Object = {"role": "assistant", "content": said or None}
     if refusal:
         wire["refusal"] = refusal
     calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
     if calls:
         wire["tool_calls"] = [_encode_call(call, quirks, own=own) for call in calls]
-    elif not message.text and not refusal:
+    elif not said and not refusal:
         wire["content"] = ""
     if own and quirks.reasoning_echo is not None:
         wire.update(_reasoning_echo(message, quirks.reasoning_echo, calls=bool(calls)))
