@@ -59,6 +59,7 @@ def test_the_message_begins_once():
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
+            "usage": {"input_tokens": 0, "output_tokens": 0},
         },
     }
 

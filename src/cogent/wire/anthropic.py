@@ -92,7 +92,9 @@ class AnthropicDecoder(SSEDecoder):
             raise ProtocolError("a second message_start: a gateway has joined two answers")
         self.response_id = message_id
         self.model = optional(message, "model") or self.model
-        self._note_usage(obj(message.get("usage")))
+        usage = obj(message.get("usage"))
+        if any(usage.values()):  # no prompt has no tokens: all zeros stand for what is not known yet
+            self._note_usage(usage)
         # An answer that is one document, or was deferred, has complete blocks here.
         for index, block in enumerate(objects(message.get("content"))):
             self._block_start(index, block, chunks)

@@ -153,6 +153,8 @@ class AnthropicEncoder(Encoder):
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
+            # Clients write the counts of the end over these, and fail where there are none.
+            "usage": {"input_tokens": 0, "output_tokens": 0},
         }
 
     def _turn(self, chunk: TurnChunk) -> bytes:

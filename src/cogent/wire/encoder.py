@@ -12,9 +12,11 @@ from ..chunks import (
     SourceChunk,
     TextChunk,
     ToolCall,
+    ToolCallChunk,
     TurnChunk,
     Usage,
 )
+from .blocks import Block, tool_calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -95,7 +97,18 @@ def joined(chunks: Sequence[Chunk]) -> Joined:
         signature=next((c.signature for c in thoughts if c.signature), None),
         refusal="".join(chunk.text for chunk in chunks if isinstance(chunk, RefusalChunk)),
         sources=tuple(chunk for chunk in chunks if isinstance(chunk, SourceChunk)),
-        calls=tuple(turn.tool_calls),
+        calls=tuple(turn.tool_calls) or _assembled(chunks),
         raw_finish_reason=metadata.get("raw_finish_reason"),
         tokens=metadata.get("tokens"),
     )
+
+
+def _assembled(chunks: Sequence[Chunk]) -> tuple[ToolCall, ...]:
+    """Put the calls together from their fragments, where the turn does not repeat them."""
+    blocks: dict[int, Block] = {}
+    for chunk in chunks:
+        if isinstance(chunk, ToolCallChunk):
+            block = blocks.setdefault(chunk.index, Block("call", index=chunk.index))
+            block.id, block.name = chunk.id or block.id, chunk.name or block.name
+            block.write(chunk.arguments)
+    return tool_calls(blocks.values())

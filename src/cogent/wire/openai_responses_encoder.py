@@ -20,6 +20,8 @@ from .encoder import Encoder
 from .fields import Object, dump
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..chunks import Metadata
     from ..errors import APIError
 
@@ -108,6 +110,13 @@ class OpenAIResponsesEncoder(Encoder):
             "param": error.param,
         }
         return self._event("error", error=facts)
+
+    def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
+        """Write the whole answer as one document: the response that a stream would end with."""
+        turn = next(chunk for chunk in chunks if isinstance(chunk, TurnChunk))
+        self.encode_all(chunk for chunk in chunks if chunk is not turn)
+        self._close()
+        return dump(self._ended(turn))
 
     def _delta(self, part: str, piece: str) -> bytes:
         head, item = self._part(part)
@@ -218,6 +227,14 @@ class OpenAIResponsesEncoder(Encoder):
         )
 
     def _turn(self, chunk: TurnChunk) -> bytes:
+        ends = self._begin() + self._close()
+        response = self._ended(chunk)
+        completed = response["status"] == "completed"
+        name = "response.completed" if completed else "response.incomplete"
+        return ends + self._event(name, response=response)
+
+    def _ended(self, chunk: TurnChunk) -> Object:
+        """Give the response as it is at the end."""
         metadata = chunk.metadata or {}
         status, cut = _status(chunk, metadata)
         told, tokens = metadata.get("details", {}), metadata.get("tokens")
@@ -226,9 +243,7 @@ class OpenAIResponsesEncoder(Encoder):
             more["incomplete_details"] = cut
         if tokens is not None:
             more["usage"] = _usage_object(tokens)
-        ends = self._begin() + self._close()
-        name = "response.completed" if status == "completed" else "response.incomplete"
-        return ends + self._event(name, response=self._response(status, more))
+        return self._response(status, more)
 
     def _response(self, status: str, more: Object) -> Object:
         return {
