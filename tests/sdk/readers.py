@@ -123,7 +123,10 @@ def lines(chunks: Iterable) -> Heard:
         heard.reasoning += said.thinking or ""
         heard.calls += [(c.function.name, c.function.arguments) for c in said.tool_calls or ()]
         if chunk.done:
-            heard.finish, heard.tokens = chunk.done_reason, (chunk.prompt_eval_count, chunk.eval_count)
+            heard.finish, heard.tokens = (
+                chunk.done_reason,
+                (chunk.prompt_eval_count, chunk.eval_count),
+            )
     return heard
 
 

@@ -1,4 +1,4 @@
-"""What the emulator answers is what the official SDKs expect: they hear all of it, without a word."""
+"""The official SDKs hear all that the emulator answers, and have nothing to complain of."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from google.genai import errors as google
 
 from cogent import AuthenticationError, Overloaded, RateLimited
-from cogent.chunks import ReasoningChunk, TextChunk, ToolCallChunk, TurnChunk, Usage
+from cogent.chunks import ReasoningChunk, TextChunk, ToolCallChunk
 from cogent.testing import Emulator, Reply
 
 from .readers import ASYNC, SYNC, Heard
@@ -90,3 +90,58 @@ def test_a_blocking_client_hears_what_was_said(name, chunks, meant):
 async def test_a_client_on_an_event_loop_hears_what_was_said(name, chunks, meant):
     with Emulator(reply(chunks, name)) as server:
         check(await ASYNC[name](server.url), meant, name)
+
+
+STATUS = {
+    "openai": openai.APIStatusError,
+    "openai-responses": openai.APIStatusError,
+    "anthropic": anthropic.APIStatusError,
+    "gemini": google.APIError,
+    "groq": groq.APIStatusError,
+    "ollama": ollama.ResponseError,
+}
+REPORTED = {
+    **STATUS,
+    "openai": openai.APIError,
+    "openai-responses": openai.APIError,
+    "groq": groq.APIError,
+}
+
+
+def status(error: Exception) -> int:
+    return getattr(error, "status_code", None) or error.code
+
+
+@pytest.mark.parametrize("name", SYNC)
+@pytest.mark.parametrize(
+    "error",
+    [
+        AuthenticationError("wrong key", status=401),
+        RateLimited("slow down", status=429),
+        Overloaded("too busy", status=529),
+    ],
+    ids=["401", "429", "529"],
+)
+def test_an_http_error_is_the_sdks_own(name, error):
+    with Emulator(Reply(error=error)) as server, pytest.raises(STATUS[name.split()[0]]) as raised:
+        SYNC[name](server.url)
+    assert status(raised.value) == error.status
+    assert error.message in str(raised.value)
+
+
+@pytest.mark.parametrize("name", [name for name in SYNC if "document" not in name])
+def test_an_error_in_the_stream_is_raised(name):
+    error = Overloaded("too busy", status=529)
+    reply = Reply(chunks=TEXT, error=error, error_after=1)
+    with Emulator(reply) as server, pytest.raises(REPORTED[name]) as raised:
+        SYNC[name](server.url)
+    assert "too busy" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ASYNC)
+async def test_an_error_in_the_stream_is_raised_on_an_event_loop(name):
+    error = Overloaded("too busy", status=529)
+    reply = Reply(chunks=TEXT, error=error, error_after=1)
+    with Emulator(reply) as server, pytest.raises(REPORTED[name]) as raised:
+        await ASYNC[name](server.url)
+    assert "too busy" in str(raised.value)

@@ -213,7 +213,7 @@ def _known(parts: Iterable) -> Iterable:
 
 
 @pytest.mark.parametrize("provider", SHAPES)
-@examples(150)
+@examples(60)
 @given(data=st.data())
 def test_any_body_is_one_of_the_sdk(provider, data):
     dialect = resolve(f"{provider}:m")[0].dialect.name

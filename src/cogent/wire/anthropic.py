@@ -93,7 +93,9 @@ class AnthropicDecoder(SSEDecoder):
         self.response_id = message_id
         self.model = optional(message, "model") or self.model
         usage = obj(message.get("usage"))
-        if any(usage.values()):  # no prompt has no tokens: all zeros stand for what is not known yet
+        if any(
+            usage.values()
+        ):  # no prompt has no tokens: all zeros stand for what is not known yet
             self._note_usage(usage)
         # An answer that is one document, or was deferred, has complete blocks here.
         for index, block in enumerate(objects(message.get("content"))):
