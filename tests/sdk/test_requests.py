@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from google.genai import Client
+from google.genai.types import GenerateContentConfig
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from cogent import ConfigurationError, JSONSchema, Settings, ToolSpec
 from cogent.messages import (
@@ -28,6 +32,7 @@ from cogent.messages import (
     user,
 )
 from cogent.providers.registry import resolve
+from cogent.testing import Emulator
 from cogent.wire import Request
 from cogent.wire.fields import dump
 from tests.wire.outcome import examples
@@ -38,7 +43,7 @@ from tests.wire.test_request_settings import SAID
 from .shapes import SHAPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
 pytestmark = pytest.mark.sdk
 
@@ -147,11 +152,12 @@ def body_of(provider: str, request: Request) -> dict:
     return json.loads(dump(known.dialect.encode_request(asked, known.quirks)))
 
 
-def without(provider: str, value: object) -> object:
+def without(provider: str, value: object, fields: Container = LAG) -> object:
     """Leave out what the SDK's types lack."""
     if isinstance(value, dict):
-        return {k: without(provider, v) for k, v in value.items() if (provider, k) not in LAG}
-    return [without(provider, v) for v in value] if isinstance(value, list) else value
+        kept = {k: v for k, v in value.items() if (provider, k) not in fields}
+        return {k: without(provider, v, fields) for k, v in kept.items()}
+    return [without(provider, v, fields) for v in value] if isinstance(value, list) else value
 
 
 def bodies() -> Iterable:
@@ -169,6 +175,47 @@ def bodies() -> Iterable:
 @pytest.mark.parametrize(("provider", "body"), list(bodies()))
 def test_a_body_is_one_of_the_sdk(provider, body):
     SHAPES[provider](without(provider, body))
+
+
+def test_what_is_listed_as_lagging_lags():
+    lagging = set()
+    for parameter in bodies():
+        provider, body = parameter.values
+        for field in {name for p, name in LAG if p == provider}:
+            others = {key for key in LAG if key != (provider, field)}
+            if field in dump(body).decode() and not _passes(
+                provider, without(provider, body, others)
+            ):
+                lagging.add((provider, field))
+    assert lagging == set(LAG)
+
+
+def _passes(provider: str, body: dict) -> bool:
+    try:
+        SHAPES[provider](body)
+    except (ValidationError, AssertionError):
+        return False
+    return True
+
+
+def test_gemini_bodies_are_those_that_the_sdk_sends():
+    """The SDK writes some fields in snake case, and a configuration that says nothing."""
+    with Emulator() as server, Client(http_options={"base_url": server.url}, api_key="k") as client:
+        for parameter in bodies():
+            provider, body = parameter.values
+            if provider != "gemini":
+                continue
+            given = {k: v for k, v in body.items() if k not in ("contents", "generationConfig")}
+            config = GenerateContentConfig(**body.get("generationConfig", {}), **given)
+            client.models.generate_content(model="m", contents=body["contents"], config=config)
+            sent = camel(json.loads(server.requests[-1].body))
+            assert sent == {"generationConfig": {}, **body}, parameter.id
+
+
+def camel(value: object) -> object:
+    if isinstance(value, dict):
+        return {re.sub("_([a-z])", lambda m: m[1].upper(), k): camel(v) for k, v in value.items()}
+    return [camel(item) for item in value] if isinstance(value, list) else value
 
 
 def sayable(request: Request, dialect: str) -> Request:
