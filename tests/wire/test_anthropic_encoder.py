@@ -156,8 +156,11 @@ def test_the_end():
     assert stop == {"type": "message_stop"}
 
 
-def test_unknown_usage_is_not_written():
-    assert "usage" not in written(TurnChunk())[1]
+def test_unknown_usage_is_written_as_zeros_and_read_as_unknown():
+    """Clients demand the numbers; no answer costs nothing."""
+    assert written(TurnChunk())[1]["usage"] == {"input_tokens": 0, "output_tokens": 0}
+    wire = AnthropicEncoder().encode_all([TextChunk("a"), TurnChunk()])
+    assert read("anthropic", wire).turn.metadata["tokens"] is None
     counts = written(TurnChunk(metadata={"tokens": Usage(output_tokens=3)}))[1]["usage"]
     assert counts["input_tokens"] is None
     assert "output_tokens_details" not in counts

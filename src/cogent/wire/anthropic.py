@@ -92,11 +92,7 @@ class AnthropicDecoder(SSEDecoder):
             raise ProtocolError("a second message_start: a gateway has joined two answers")
         self.response_id = message_id
         self.model = optional(message, "model") or self.model
-        usage = obj(message.get("usage"))
-        if any(
-            usage.values()
-        ):  # no prompt has no tokens: all zeros stand for what is not known yet
-            self._note_usage(usage)
+        self._note_counts(obj(message.get("usage")))
         # An answer that is one document, or was deferred, has complete blocks here.
         for index, block in enumerate(objects(message.get("content"))):
             self._block_start(index, block, chunks)
@@ -104,10 +100,15 @@ class AnthropicDecoder(SSEDecoder):
         self._note_stop(message)
 
     def _message_delta(self, document: Object) -> None:
-        self._note_usage(obj(document.get("usage")))
+        self._note_counts(obj(document.get("usage")))
         self._note_stop(obj(document.get("delta")))
         if document.get("context_management"):
             self.details["context_management"] = document["context_management"]
+
+    def _note_counts(self, usage: Object) -> None:
+        # No answer costs nothing: zeros alone stand where a server does not know yet.
+        if self.usage_raw or any(integer(usage, key) for key in usage):
+            self._note_usage(usage)
 
     def _note_stop(self, source: Object) -> None:
         self.raw_finish_reason = optional(source, "stop_reason") or self.raw_finish_reason

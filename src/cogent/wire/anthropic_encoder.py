@@ -88,9 +88,8 @@ class AnthropicEncoder(Encoder):
             **self._message(),
             "content": content,
             "stop_reason": said.raw_finish_reason,
+            "usage": _usage_object(said.tokens),
         }
-        if said.tokens is not None:
-            message["usage"] = _usage_object(said.tokens)
         return dump(message)
 
     def keep_alive(self) -> bytes:
@@ -153,8 +152,7 @@ class AnthropicEncoder(Encoder):
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            # Clients write the counts of the end over these, and fail where there are none.
-            "usage": {"input_tokens": 0, "output_tokens": 0},
+            "usage": _usage_object(None),
         }
 
     def _turn(self, chunk: TurnChunk) -> bytes:
@@ -170,12 +168,14 @@ class AnthropicEncoder(Encoder):
         }
         if "context_management" in told:
             end["context_management"] = told["context_management"]
-        if tokens is not None:
-            end["usage"] = _usage_object(tokens)
+        end["usage"] = _usage_object(tokens)
         return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})
 
 
-def _usage_object(tokens: Usage) -> Object:
+def _usage_object(tokens: Usage | None) -> Object:
+    """Write the counts; zeros where none is known yet, as clients demand numbers everywhere."""
+    if tokens is None:
+        return {"input_tokens": 0, "output_tokens": 0}
     cached, stored = tokens.cached_input_tokens, tokens.cache_write_tokens
     fresh = tokens.input_tokens
     usage: Object = {
