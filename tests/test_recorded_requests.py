@@ -151,9 +151,9 @@ def changes(recording: Recording) -> set[str]:
     return set(differences(meaning(wire, body), meaning(wire, again)))
 
 
-@pytest.mark.parametrize("recording", [pytest.param(r, id=f"{r.folder}/{r.id}") for r in REQUESTS])
-def test_a_request_means_the_same_when_it_is_written_again(recording):
-    assert {place for place in changes(recording) if (recording.wire, place) not in LOST} == set()
+@pytest.mark.parametrize("recorded", [pytest.param(r, id=f"{r.folder}/{r.id}") for r in REQUESTS])
+def test_a_request_means_the_same_when_it_is_written_again(recorded):
+    assert {place for place in changes(recorded) if (recorded.wire, place) not in LOST} == set()
 
 
 def test_nothing_is_listed_as_lost_that_is_kept():
