@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types format clean peers
+.PHONY: demo test lint types format clean peers sdk
 
 demo: $(VENV)/.runtime  ## stream an answer into the terminal
 	@$(BIN)/cogent demo
@@ -28,6 +28,9 @@ format: $(VENV)/.dev
 peers: $(VENV)/.dev  ## against servers written by others (opt-in; PEERS names their scripts)
 	$(BIN)/python -m pytest -m peers
 
+sdk: $(VENV)-sdk/.ready  ## against the vendors' own SDKs (opt-in)
+	$(VENV)-sdk/bin/python -m pytest tests/sdk -m sdk
+
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
@@ -41,5 +44,11 @@ $(VENV)/.dev: $(VENV)/.runtime pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
 	@touch $@
 
+$(VENV)-sdk/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-sdk
+	$(VENV)-sdk/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(VENV)-sdk/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[cli]" --group sdk
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-sdk .mypy_cache .pytest_cache .ruff_cache .hypothesis

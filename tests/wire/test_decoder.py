@@ -212,7 +212,8 @@ def test_raw_chunks_show_each_event_before_its_chunks(dialect, sample):
     # What cannot be read is shown as well.
     decoder = DIALECTS[dialect].decoder(include_raw=True)
     bad = decoder.feed(sample["garbage"])
-    assert [chunk.data.rstrip() for chunk in bad] == [b"{garbage"]
+    (shown,) = bad
+    assert b"{garbage" in shown.data
     with pytest.raises(InvalidJSON):
         decoder.close()
 

@@ -318,7 +318,7 @@ def test_the_end_has_reason_details_usage_and_marker_in_this_order():
         "prompt_tokens": 1,
         "completion_tokens": 2,
         "total_tokens": 3,
-        "prompt_tokens_details": {"cached_tokens": 0, "cache_write_tokens": None},
+        "prompt_tokens_details": {"cached_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 1},
     }
     assert done == "[DONE]"

@@ -142,7 +142,7 @@ def test_texts_alone_are_one_text():
     ("parts", "wire"),
     [
         ((TextPart("a"), TextPart("b")), {"content": "ab"}),
-        ((RefusalPart("no"),), {"content": None, "refusal": "no"}),
+        ((RefusalPart("no"),), {"content": "no"}),
         ((), {"content": ""}),
         # Reasoning is not taken back here, nor is what belongs to another dialect.
         (
@@ -153,6 +153,11 @@ def test_texts_alone_are_one_text():
 )
 def test_what_the_assistant_said(parts, wire):
     assert said(Message("assistant", parts)) == [{"role": "assistant", **wire}]
+
+
+def test_a_refusal_has_its_own_field_where_it_came_from():
+    own = Message("assistant", (RefusalPart("no"),), "openai-chat")
+    assert said(own) == [{"role": "assistant", "content": None, "refusal": "no"}]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,9 @@ def test_a_whole_answer():
             "error": None,
             "incomplete_details": None,
             "usage": None,
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
         },
     }
     assert progress == {**created, "type": "response.in_progress"}
@@ -89,8 +92,8 @@ def test_a_whole_answer():
             "item": {**MESSAGE, "status": "in_progress", "content": []},
         },
         {"type": "response.content_part.added", **place, "part": empty},
-        {"type": "response.output_text.delta", **place, "delta": "é"},
-        {"type": "response.output_text.done", **place, "text": "é"},
+        {"type": "response.output_text.delta", **place, "delta": "é", "logprobs": []},
+        {"type": "response.output_text.done", **place, "text": "é", "logprobs": []},
         {"type": "response.content_part.done", **place, "part": part},
         {"type": "response.output_item.done", "output_index": 0, "item": whole},
     ]

@@ -206,9 +206,17 @@ def test_what_the_user_shows():
             "role": "user",
             "content": [
                 {"type": "input_text", "text": "Look: "},
-                {"type": "input_image", "image_url": "https://i.example/a.png"},
-                {"type": "input_image", "image_url": "data:image/png;base64,aGk="},
-                {"type": "input_image", "image_url": "data:image/webp;base64,aGk="},
+                {"type": "input_image", "image_url": "https://i.example/a.png", "detail": "auto"},
+                {
+                    "type": "input_image",
+                    "image_url": "data:image/png;base64,aGk=",
+                    "detail": "auto",
+                },
+                {
+                    "type": "input_image",
+                    "image_url": "data:image/webp;base64,aGk=",
+                    "detail": "auto",
+                },
                 {"type": "input_file", "file_url": "https://i.example/a.pdf"},
                 {
                     "type": "input_file",

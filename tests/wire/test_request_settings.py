@@ -192,3 +192,112 @@ def test_extra_body_of_anthropic_is_read_back():
         "metadata": {"user_id": "u", "other": 1},
         "output_config": {"new": 1},
     }
+
+
+FUNCTION = {"name": "f", "description": "F.", "parameters": {"type": "object", "properties": {}}}
+PLAIN = {"type": "function", "function": FUNCTION}
+MARK = {"cache_control": {"type": "ephemeral"}}
+SAID_ONCE = [{"role": "user", "content": "hi"}]
+FLAT = {"type": "function", **FUNCTION, "strict": True}
+WHOLE = {
+    "openai-chat": [
+        {"tools": [{"type": "function", "function": {**FUNCTION, "strict": True}}, PLAIN]},
+        {"tools": [{"type": "custom", "custom": {"name": "g"}}], "tool_choice": "auto"},
+        {"messages": [{"role": "user", "content": [{"type": "video_url", "video_url": {}}]}]},
+    ],
+    "openai-responses": [
+        {"tools": [FLAT], "parallel_tool_calls": False},
+        {"tools": [{"type": "web_search"}], "tool_choice": "required"},
+    ],
+    "anthropic": [
+        {"tools": [{"name": "f", "input_schema": {"type": "object"}, **MARK}]},
+        {"tools": [{"type": "web_search_1", "name": "w"}], "tool_choice": {"type": "auto"}},
+        {
+            "system": [
+                {"type": "text", "text": "Be kind."},
+                {"type": "text", "text": "Now.", **MARK},
+            ]
+        },
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "image", "source": {"type": "file", "file_id": "f_1"}},
+                        {"type": "document", "source": {"type": "text", "data": "hi"}, **MARK},
+                    ],
+                }
+            ]
+        },
+    ],
+    "gemini": [
+        {
+            "tools": [{"googleSearch": {}}],
+            "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}},
+        },
+    ],
+    "ollama": [
+        {"think": True},
+        {
+            "messages": [
+                {
+                    "role": "assistant",
+                    "content": "",
+                    "tool_calls": [{"function": {"name": "f", "arguments": {}}}],
+                },
+                {"role": "tool", "content": "out", "tool_name": "f"},
+            ]
+        },
+    ],
+}
+"""Bodies that say what there is no neutral word for."""
+
+LEAST = {
+    "openai-chat": {"model": "m", "messages": SAID_ONCE},
+    "openai-responses": {
+        "model": "m",
+        "input": SAID_ONCE,
+        "store": False,
+        "include": ["reasoning.encrypted_content"],
+    },
+    "anthropic": {"model": "m", "max_tokens": 9, "messages": SAID_ONCE},
+    "gemini": {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+    "ollama": {"model": "m", "messages": SAID_ONCE, "stream": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "more"), [(dialect, more) for dialect in WHOLE for more in WHOLE[dialect]]
+)
+def test_what_has_no_neutral_word_is_written_again_as_it_was(dialect, more):
+    body = {**LEAST[dialect], **more}
+    request = DIALECTS[dialect].decode_request(body)
+    assert DIALECTS[dialect].encode_request(request, Quirks()) == body
+
+
+def test_reasoning_is_read_back_for_a_server_that_wants_it():
+    details = [{"type": "reasoning.text", "text": "Hm.", "index": 0}]
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = {"role": "assistant", "content": None, "tool_calls": [call]}
+    for name, value in (("reasoning_content", "Hm."), ("reasoning_details", details)):
+        body = {"model": "m", "messages": [{**said, name: value}]}
+        request = DIALECTS["openai-chat"].decode_request(body)
+        assert request.messages[0].parts[0].text == "Hm."
+        quirks = Quirks(reasoning_echo=name)
+        assert DIALECTS["openai-chat"].encode_request(request, quirks) == body
+
+
+def test_no_effort_is_no_thinking():
+    assert encoded("anthropic", reasoning_effort="none")["thinking"] == {"type": "disabled"}
+    assert "output_config" not in encoded("anthropic", reasoning_effort="none")
+
+
+def test_the_word_any_and_schemas_in_upper_case_are_read():
+    body = {"model": "m", "messages": [], "tools": [PLAIN], "tool_choice": "any"}
+    assert DIALECTS["openai-chat"].decode_request(body).settings.tool_choice == "required"
+    schema = {"type": "OBJECT", "properties": {"type": {"type": "ARRAY", "items": {"type": "X"}}}}
+    body = {"tools": [{"functionDeclarations": [{"name": "f", "parameters": schema}]}]}
+    assert DIALECTS["gemini"].decode_request(body).tools[0].parameters == {
+        "type": "object",
+        "properties": {"type": {"type": "array", "items": {"type": "x"}}},
+    }

@@ -188,14 +188,14 @@ def meaning(request, target):
     names = {"temperature", "top_p", "top_k", "stop", "seed", "presence_penalty"}
     names |= {"frequency_penalty", "logprobs", "user", "service_tier"}
     facts["metadata"] = settings.metadata or None
+    hidden = target in ("ollama", "bedrock-converse") and settings.tool_choice == "none"
     if target != "ollama":
-        facts["choice"] = settings.tool_choice or "auto"
+        facts["choice"] = "auto" if hidden else settings.tool_choice or "auto"
         facts["apart"] = settings.parallel_tool_calls is False
     if target != "anthropic":  # which demands a limit
         names.add("max_tokens")
     if target != "gemini":  # which has its own scale
         names |= {"reasoning_effort", "thinking_budget"}
-    hidden = target == "ollama" and settings.tool_choice == "none"
     facts["tools"] = [] if hidden else list(request.tools)
     return facts | {name: getattr(settings, name) for name in names}
 

@@ -1,4 +1,7 @@
-"""Which dialect a path belongs to: the one whose own route, written anew, is the path's end."""
+"""Which dialect a path belongs to: the one whose own route, written anew, is the path's end.
+
+The version of the API may be another: clients differ in it.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,7 @@ def find_route(path: str) -> Route | None:
         templates = {_template(dialect, stream=stream): stream for stream in (False, True)}
         for template, stream in templates.items():
             pattern = re.escape(template).replace(_MODEL, "(?P<model>.+)")
+            pattern = re.sub("^/v[0-9][a-z0-9]*/", "/v[0-9][a-z0-9]*/", pattern)
             match = re.fullmatch(".*?" + pattern, path)
             if match is not None and len(template) > longest:
                 model = match.groupdict().get("model")

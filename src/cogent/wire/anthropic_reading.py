@@ -18,6 +18,7 @@ from ..messages import (
     ToolSpec,
 )
 from ..settings import JSONSchema, Settings
+from .anthropic_request import encode_part
 from .dialect import Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
 
@@ -43,14 +44,15 @@ _READ = frozenset(
         "service_tier",
     }
 )
+_PLAIN_TOOL = frozenset({"type", "name", "description", "input_schema"})
 
 
 def decode_request(body: Mapping[str, object]) -> Request:
     """Read a body; fields without a neutral word go to ``settings.extra_body``."""
     messages: list[Message] = []
-    instructions = _texts(body.get("system"))
+    instructions = tuple(_decode_system(body.get("system")))
     if instructions:
-        messages.append(Message("system", (TextPart(instructions),)))
+        messages.append(Message("system", instructions))
     names: dict[str, str] = {}
     for wire in objects(body.get("messages")):
         messages.extend(_decode_message(wire, names))
@@ -60,13 +62,12 @@ def decode_request(body: Mapping[str, object]) -> Request:
     stop = tuple(s for s in items(body.get("stop_sequences")) if isinstance(s, str))
     extra = {key: value for key, value in body.items() if key not in _READ}
     tools = objects(body.get("tools"))
-    given = [tool for tool in tools if text(tool, "type") in ("", "custom")]
-    if len(given) < len(tools):
-        extra["tools"] = tools  # the provider runs some of them itself
+    if not all(tool.keys() <= _PLAIN_TOOL and _is_function(tool) for tool in tools):
+        extra.update({key: body[key] for key in ("tools", "tool_choice") if key in body})
     return Request(
         model=text(body, "model"),
         messages=tuple(messages),
-        tools=tuple(_decode_tool(tool) for tool in given),
+        tools=tuple(_decode_tool(tool) for tool in tools if _is_function(tool)),
         stream=body.get("stream") is True,
         settings=Settings(
             max_tokens=integer(body, "max_tokens") or None,
@@ -133,13 +134,18 @@ def _texts(content: object) -> str:
     return "".join(text(block, "text") for block in objects(content))
 
 
+def _decode_system(wire: object) -> Iterable[Part]:
+    """Give one text, or the blocks where the provider was told what to keep."""
+    blocks = objects(wire)
+    if not any("cache_control" in block for block in blocks):
+        said = _texts(wire)
+        return [TextPart(said)] if said else []
+    return _decode_blocks(blocks, {})
+
+
 def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
     content = wire.get("content")
-    parts: list[Part] = []
-    for block in objects(content):
-        parts.append(_decode_part(block, names))
-        if "cache_control" in block:
-            parts.append(CachePoint(optional(obj(block["cache_control"]), "ttl")))
+    parts = list(_decode_blocks(objects(content), names))
     if isinstance(content, str):
         parts.append(TextPart(content))
     if text(wire, "role") == "assistant":
@@ -153,16 +159,23 @@ def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
         yield Message("user", rest)
 
 
+def _decode_blocks(blocks: list[Object], names: dict[str, str]) -> Iterable[Part]:
+    for block in blocks:
+        yield _decode_part(
+            {key: value for key, value in block.items() if key != "cache_control"}, names
+        )
+        if block.get("cache_control") is not None:
+            yield CachePoint(optional(obj(block["cache_control"]), "ttl"))
+
+
 def _decode_part(block: Object, names: dict[str, str]) -> Part:
     match text(block, "type"):
         case "text":
             return TextPart(text(block, "text"), _echo(block, "citations"))
         case "image":
-            url, data, kind = _source(block)
-            return ImagePart(url, data, kind)
+            return _whole(ImagePart(*_source(block)), block)
         case "document":
-            url, data, kind = _source(block)
-            return FilePart(url, data, kind, optional(block, "title"))
+            return _whole(FilePart(*_source(block), optional(block, "title")), block)
         case "thinking":
             return ReasoningPart(text(block, "thinking"), optional(block, "signature"))
         case "redacted_thinking":
@@ -186,9 +199,19 @@ def _echo(block: Object, *names: str) -> Object:
     return {name: block[name] for name in names if block.get(name)}
 
 
+def _whole(part: Part, block: Object) -> Part:
+    """Give the part if it says all that the block does; else the block as it is."""
+    return part if encode_part(part, own=True) == block else OpaquePart(_NAME, block)
+
+
 def _source(block: Object) -> tuple[str | None, str | None, str | None]:
     source = obj(block.get("source"))
     return optional(source, "url"), optional(source, "data"), optional(source, "media_type")
+
+
+def _is_function(tool: Object) -> bool:
+    """Tell whether the caller runs a tool; the others are the provider's own."""
+    return tool.get("type") in (None, "custom")
 
 
 def _decode_tool(tool: Object) -> ToolSpec:

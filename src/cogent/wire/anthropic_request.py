@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from .dialect import Quirks, Request
 
-__all__ = ("encode_request",)
+__all__ = ("encode_part", "encode_request")
 
 _NAME = "anthropic"
 _UNKNOWN = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "metadata")
@@ -53,9 +53,9 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         "max_tokens": settings.max_tokens or quirks.default_max_tokens,
         "messages": [_encode_message(m, request) for m in _merged(request)],
     }
-    instructions = [m.text for m in request.messages if m.role == "system"]
+    instructions = [m for m in request.messages if m.role == "system"]
     if instructions:
-        body["system"] = "\n\n".join(instructions)
+        body["system"] = _encode_system(instructions, request)
     if request.stream:
         body["stream"] = True
     if request.tools:
@@ -67,6 +67,12 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     return {**body, **settings.extra_body}
 
 
+def _encode_system(messages: list[Message], request: Request) -> object:
+    if any(isinstance(part, CachePoint) for message in messages for part in message.parts):
+        return [block for message in messages for block in _blocks(message, request)]
+    return "\n\n".join(message.text for message in messages)
+
+
 def _encode_settings(request: Request) -> Object:
     settings = request.settings
     fields = {
@@ -74,7 +80,7 @@ def _encode_settings(request: Request) -> Object:
         "top_p": settings.top_p,
         "top_k": settings.top_k,
         "stop_sequences": list(settings.stop) if settings.stop else None,
-        "thinking": _encode_thinking(settings.thinking_budget),
+        "thinking": _encode_thinking(settings),
         "output_config": _encode_output(request) or None,
         "metadata": {"user_id": settings.user} if settings.user else None,
         "service_tier": settings.service_tier,
@@ -82,9 +88,10 @@ def _encode_settings(request: Request) -> Object:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _encode_thinking(budget: int | None) -> Object | None:
+def _encode_thinking(settings: Settings) -> Object | None:
+    budget = settings.thinking_budget
     if budget is None:
-        return None
+        return {"type": "disabled"} if settings.reasoning_effort == "none" else None
     return {"type": "enabled", "budget_tokens": budget} if budget else {"type": "disabled"}
 
 
@@ -97,7 +104,7 @@ def _encode_output(request: Request) -> Object:
     config: Object = {}
     if wanted is not None:
         config["format"] = {"type": "json_schema", "schema": dict(wanted.schema)}
-    if request.settings.reasoning_effort is not None:
+    if request.settings.reasoning_effort not in (None, "none"):
         config["effort"] = request.settings.reasoning_effort
     return config
 
@@ -134,13 +141,13 @@ def _blocks(message: Message, request: Request) -> list[Object]:
             continue
         if isinstance(part, OpaquePart) and message.role == "assistant" and not own:
             continue  # sealed for another provider
-        block = _encode_part(part, own=own)
+        block = encode_part(part, own=own)
         if block:
             blocks.append(block)
     return blocks
 
 
-def _encode_part(part: Part, *, own: bool) -> Object:
+def encode_part(part: Part, *, own: bool) -> Object:
     """Write one block; ``{}`` for what may not be sent (empty text, foreign reasoning)."""
     match part:
         case TextPart():

@@ -137,7 +137,7 @@ def decode_request(body: Mapping[str, object]) -> Request:
     if all(tool.keys() == {"functionDeclarations"} for tool in tools):
         extra.pop("tools", None)
     choice = _decode_tool_choice(camel(body.get("toolConfig")))
-    if choice is not None:
+    if choice is not None and "tools" not in extra:
         del extra["toolConfig"]
     settings, rest = _decode_config(camel(body.get("generationConfig")))
     if rest:
@@ -159,9 +159,26 @@ def decode_request(body: Mapping[str, object]) -> Request:
 def _decode_tools(tools: Sequence[Object]) -> Iterable[ToolSpec]:
     for tool in tools:
         for wire in map(camel, objects(tool.get("functionDeclarations"))):
-            schema = obj(wire.get("parametersJsonSchema")) or obj(wire.get("parameters"))
+            schema = obj(wire.get("parametersJsonSchema")) or _lowered(obj(wire.get("parameters")))
             name, description = text(wire, "name"), text(wire, "description")
             yield ToolSpec(name, description, schema) if schema else ToolSpec(name, description)
+
+
+def _lowered(schema: Object) -> Object:
+    """Give a schema of the provider's own, whose types are in upper case, as a JSON schema."""
+    lowered: Object = {}
+    for key, value in schema.items():
+        if key == "type" and isinstance(value, str):
+            lowered[key] = value.lower()
+        elif key == "properties":
+            lowered[key] = {name: _lowered(obj(inner)) for name, inner in obj(value).items()}
+        elif key == "items":
+            lowered[key] = _lowered(obj(value))
+        elif key == "anyOf":
+            lowered[key] = [_lowered(inner) for inner in objects(value)]
+        else:
+            lowered[key] = value
+    return lowered
 
 
 def _decode_tool_choice(wire: Object) -> str | None:

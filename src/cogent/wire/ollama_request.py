@@ -97,7 +97,7 @@ def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:
                 "role": "tool",
                 "content": part.result,
                 "tool_name": part.name,
-                "tool_call_id": part.call_id,
+                **({"tool_call_id": part.call_id} if part.call_id else {}),
             }
             for part in message.parts
             if isinstance(part, ToolResultPart)
@@ -119,7 +119,7 @@ def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:
     if calls:
         wire["tool_calls"] = [
             {
-                "id": call.id,
+                **({"id": call.id} if call.id else {}),
                 "function": {
                     "name": call.name,
                     "arguments": parse_arguments(call.arguments_json) or {},
@@ -158,6 +158,8 @@ def decode_request(body: Mapping[str, object]) -> Request:
     stop = options.get("stop")
     texts = [stop] if isinstance(stop, str) else [s for s in items(stop) if isinstance(s, str)]
     extra = {key: value for key, value in body.items() if key not in _READ}
+    if body.get("think") is True:
+        extra["think"] = True  # not every model that thinks knows levels
     others = {key: value for key, value in options.items() if key not in _OPTIONS}
     predict = integer(options, "num_predict")
     return Request(

@@ -195,12 +195,16 @@ def _usage_object(tokens: Usage) -> Object:
         "prompt_tokens": tokens.input_tokens,
         "completion_tokens": tokens.output_tokens,
         "total_tokens": tokens.total_tokens,
-        "prompt_tokens_details": {
-            "cached_tokens": tokens.cached_input_tokens,
-            "cache_write_tokens": tokens.cache_write_tokens,
-        },
-        "completion_tokens_details": {"reasoning_tokens": tokens.reasoning_tokens},
+        "prompt_tokens_details": _known(
+            cached_tokens=tokens.cached_input_tokens, cache_write_tokens=tokens.cache_write_tokens
+        ),
+        "completion_tokens_details": _known(reasoning_tokens=tokens.reasoning_tokens),
     }
+
+
+def _known(**counts: int | None) -> Object:
+    """Leave unknown counts out: clients know them absent, and not as null."""
+    return {name: count for name, count in counts.items() if count is not None}
 
 
 def error_body(error: APIError) -> bytes:

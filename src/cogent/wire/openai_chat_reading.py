@@ -9,7 +9,9 @@ from ..messages import (
     FilePart,
     ImagePart,
     Message,
+    OpaquePart,
     Part,
+    ReasoningPart,
     RefusalPart,
     TextPart,
     ToolCallPart,
@@ -52,22 +54,22 @@ _READ = frozenset(
         "service_tier",
     }
 )
+_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
 def decode_request(body: Mapping[str, object]) -> Request:
     """Read a body; fields without a neutral word go to ``settings.extra_body``."""
     stop = body.get("stop")
     texts = [stop] if isinstance(stop, str) else [s for s in items(stop) if isinstance(s, str)]
-    parallel = body.get("parallel_tool_calls")
-    tools = objects(body.get("tools"))
-    given = [tool for tool in tools if text(tool, "type") in ("", "function")]
     extra = {key: value for key, value in body.items() if key not in _READ}
-    if len(given) < len(tools):
-        extra["tools"] = tools  # some are of a kind that has no neutral word
+    tools = objects(body.get("tools"))
+    if not all(_is_plain(tool) for tool in tools):
+        extra.update({key: body[key] for key in _TOOLS if key in body})
+    parallel = body.get("parallel_tool_calls")
     return Request(
         model=text(body, "model"),
         messages=tuple(_decode_messages(objects(body.get("messages")))),
-        tools=tuple(_decode_tool(tool) for tool in given),
+        tools=tuple(_decode_tool(tool) for tool in tools if "function" in tool),
         stream=body.get("stream") is True,
         settings=Settings(
             max_tokens=integer(body, "max_completion_tokens") or integer(body, "max_tokens"),
@@ -158,6 +160,8 @@ def _decode_content(content: object) -> Iterable[Part]:
                 yield FilePart(data=data, media_type=kind, filename=optional(file, "filename"))
             case _ if "text" in part:
                 yield TextPart(text(part, "text"))
+            case _:
+                yield OpaquePart("openai-chat", part)
 
 
 def inline(url: str) -> tuple[str | None, str | None]:
@@ -167,15 +171,33 @@ def inline(url: str) -> tuple[str | None, str | None]:
 
 
 def _decode_assistant(message: Object) -> Message:
-    parts: list[Part] = [TextPart(t) for t in _texts(message.get("content")) if t]
+    parts: list[Part] = [*_decode_reasoning(message)]
+    parts += [TextPart(t) for t in _texts(message.get("content")) if t]
     if text(message, "refusal"):
         parts.append(RefusalPart(text(message, "refusal")))
     for call in objects(message.get("tool_calls")):
         function = obj(call.get("function"))
-        parts.append(
-            ToolCallPart(text(call, "id"), text(function, "name"), text(function, "arguments"))
-        )
+        name, arguments = text(function, "name"), text(function, "arguments")
+        echo = {key: call[key] for key in ("extra_content",) if call.get(key)}
+        parts.append(ToolCallPart(text(call, "id"), name, arguments, echo))
     return Message("assistant", tuple(parts), "openai-chat")
+
+
+def _decode_reasoning(message: Object) -> Iterable[ReasoningPart]:
+    details = objects(message.get("reasoning_details"))
+    told = (text(message, name) for name in ("reasoning_content", "reasoning"))
+    said = next(filter(None, told), "") or "".join(text(d, "text") for d in details)
+    if said or details:
+        yield ReasoningPart(said, echo={"reasoning_details": details} if details else {})
+
+
+def _is_plain(tool: Object) -> bool:
+    """Tell whether a tool is a function of which the neutral words say all."""
+    function = obj(tool.get("function"))
+    known = {"name", "description", "parameters"} | (
+        {"strict"} if not function.get("strict") else set()
+    )
+    return tool.keys() == {"type", "function"} and function.keys() <= known
 
 
 def _decode_tool(tool: Object) -> ToolSpec:
@@ -189,5 +211,5 @@ def _decode_tool(tool: Object) -> ToolSpec:
 
 def _decode_tool_choice(choice: object) -> str | None:
     if isinstance(choice, str):
-        return choice
+        return "required" if choice == "any" else choice  # another vendor's word for it
     return text(obj(obj(choice).get("function")), "name") or None

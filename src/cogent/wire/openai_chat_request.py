@@ -17,6 +17,7 @@ from ..messages import (
     FilePart,
     ImagePart,
     Message,
+    OpaquePart,
     Part,
     ReasoningPart,
     RefusalPart,
@@ -134,6 +135,8 @@ def _encode_part(part: Part) -> Object:
             kind = part.media_type or "application/pdf"
             file = {"filename": part.filename or "file", "file_data": f"data:{kind};base64,{data}"}
             return {"type": "file", "file": file}
+        case OpaquePart(dialect="openai-chat"):
+            return dict(part.data)
         case FilePart():
             raise refused(part, "chat completions", "read the file first and give its data")
         case _:
@@ -141,14 +144,17 @@ def _encode_part(part: Part) -> Object:
 
 
 def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
-    wire: Object = {"role": "assistant", "content": message.text or None}
+    said = message.text
     refusal = "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
+    if not own:  # not every server knows the field, and some refuse what they do not know
+        said, refusal = said + refusal, ""
+    wire: Object = {"role": "assistant", "content": said or None}
     if refusal:
         wire["refusal"] = refusal
     calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
     if calls:
         wire["tool_calls"] = [_encode_call(call, quirks, own=own) for call in calls]
-    elif not message.text and not refusal:
+    elif not said and not refusal:
         wire["content"] = ""
     if own and quirks.reasoning_echo is not None:
         wire.update(_reasoning_echo(message, quirks.reasoning_echo, calls=bool(calls)))

@@ -122,7 +122,8 @@ class OpenAIResponsesEncoder(Encoder):
     def _delta(self, part: str, piece: str) -> bytes:
         head, item = self._part(part)
         item.pieces.append(piece)
-        return head + self._event(f"response.{_EVENTS[part][0]}.delta", **item.place, delta=piece)
+        more: Object = {"delta": piece, **({"logprobs": []} if part == "output_text" else {})}
+        return head + self._event(f"response.{_EVENTS[part][0]}.delta", **item.place, **more)
 
     def _annotation(self, annotation: Object) -> bytes:
         head, item = self._part("output_text")
@@ -189,7 +190,10 @@ class OpenAIResponsesEncoder(Encoder):
         item, self._open = self._open, None
         if item is not None:
             name, field = _EVENTS[item.part]
-            part, whole = item.written(), {field: "".join(item.pieces)}
+            part = item.written()
+            whole: Object = {field: "".join(item.pieces)}
+            if item.part == "output_text":
+                whole["logprobs"] = []
             summary = item.part == "summary_text"
             kind = "reasoning_summary_part" if summary else "content_part"
             ends += self._event(f"response.{name}.done", **item.place, **whole)
@@ -257,6 +261,10 @@ class OpenAIResponsesEncoder(Encoder):
             "error": None,
             "incomplete_details": None,
             "usage": None,
+            # What was asked for is not known here; clients insist on the fields.
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
             **more,
         }
 

@@ -53,6 +53,7 @@ _READ = frozenset(
         "include",
     }
 )
+_TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
 def decode_request(body: Mapping[str, object]) -> Request:
@@ -98,8 +99,8 @@ def _rest(body: Mapping[str, object]) -> Object:
     reasoning = obj(body.get("reasoning"))
     if reasoning and (not reasoning.get("effort") or reasoning.get("summary") != "auto"):
         rest["reasoning"] = reasoning
-    if any(tool.get("type") != "function" for tool in objects(body.get("tools"))):
-        rest["tools"] = body["tools"]
+    if not all(_is_plain(tool) for tool in objects(body.get("tools"))):
+        rest.update({key: body[key] for key in _TOOLS if key in body})
     choice = obj(body.get("tool_choice"))
     if choice and _decode_named(choice) is None:
         rest["tool_choice"] = choice
@@ -137,6 +138,13 @@ def _decode_metadata(wire: object) -> dict[str, str] | None:
     if not isinstance(wire, dict):
         return None
     return {str(key): value for key, value in wire.items() if isinstance(value, str)}
+
+
+def _is_plain(tool: Object) -> bool:
+    """Tell whether a tool is a function of which the neutral words say all."""
+    known = {"type", "name", "description", "parameters"}
+    known |= set() if tool.get("strict") else {"strict"}
+    return tool.get("type") == "function" and tool.keys() <= known
 
 
 def _decode_tool(tool: Object) -> ToolSpec:
