@@ -44,6 +44,7 @@ NATIVE_SOURCES = {
         "cited_text": "q",
     },
     "gemini": {"web": {"uri": "u", "title": "t"}},
+    "bedrock-converse": {"title": "t", "location": {"web": {"url": "u"}}},
 }
 NATIVE_TOOLS = {
     "openai-responses": {"id": "s", "type": "web_search_call", "status": "completed"},
