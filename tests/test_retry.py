@@ -31,7 +31,7 @@ FINAL = (
     *("BadResponse", "APIError", "BadRequest", "ContextWindowExceeded", "ContentFiltered"),
     *("RequestTooLarge", "AuthenticationError", "PermissionDenied", "NotFound", "QuotaExceeded"),
     *("ProtocolError", "EventTooLarge", "LineTooLarge", "ArgumentsTooLarge", "TooDeep"),
-    *("InvalidJSON", "ProviderError"),
+    *("InvalidJSON", "ProviderError", "ToolCallGenerationError"),
 )
 
 
