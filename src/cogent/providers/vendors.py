@@ -72,6 +72,7 @@ VENDORS = (
             Credential("GEMINI_API_KEY", "x-goog-api-key", ""),
         ),
         models=("gemini-*",),
+        quirks=Quirks(json_schema="without_tools"),
     ),
     Provider(
         name="groq",
@@ -80,6 +81,7 @@ VENDORS = (
         base_url_env="GROQ_BASE_URL",
         read_base_url=groq_base_url,
         credentials=(Credential("GROQ_API_KEY"),),
+        quirks=Quirks(json_schema="without_tools"),
     ),
     Provider(
         name="ollama",
@@ -89,6 +91,7 @@ VENDORS = (
         read_base_url=ollama_host,
         credentials=(Credential("OLLAMA_API_KEY"),),
         key_required=False,
+        quirks=Quirks(json_schema="without_tools"),
     ),
     Provider(
         name="ollama-openai",
@@ -98,7 +101,7 @@ VENDORS = (
         read_base_url=ollama_v1,
         credentials=(Credential("OLLAMA_API_KEY"),),
         key_required=False,
-        quirks=_OLDER,
+        quirks=Quirks(max_tokens_field="max_tokens", json_schema="without_tools"),
     ),
     Provider(
         name="openai-compatible",
@@ -120,7 +123,12 @@ VENDORS = (
         dialect=OPENAI_CHAT,
         base_url="https://api.deepseek.com",
         credentials=(Credential("DEEPSEEK_API_KEY"),),
-        quirks=Quirks(max_tokens_field="max_tokens", reasoning_echo="reasoning_content"),
+        quirks=Quirks(
+            max_tokens_field="max_tokens",
+            reasoning_echo="reasoning_content",
+            json_schema="never",
+            forced_choice=False,  # it is refused while the model thinks
+        ),
     ),
     Provider(
         name="mistral",

@@ -6,7 +6,7 @@ A vendor that speaks a dialect differs from it by `Quirks`, which are data.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..settings import Settings
 
@@ -47,6 +47,9 @@ class Quirks:
         required_choice: The word that demands a tool call.
         reasoning_echo: The field of an assistant message in which its reasoning goes back.
         call_id_characters: Most characters of a call's id, which are then letters and digits.
+        json_schema: When the provider holds an answer to a schema: ``without_tools`` if tools
+            and a schema cannot be had together from all of its models.
+        forced_choice: Whether all of its models can be made to call a tool.
     """
 
     max_tokens_field: str = "max_completion_tokens"
@@ -58,6 +61,8 @@ class Quirks:
     required_choice: str = "required"
     reasoning_echo: str | None = None
     call_id_characters: int | None = None
+    json_schema: Literal["always", "without_tools", "never"] = "always"
+    forced_choice: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
