@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from cogent import (
     Model,
     OutputChunk,
     OutputInvalid,
+    Provider,
     Settings,
     TextChunk,
     ToolCall,
@@ -30,9 +31,11 @@ from cogent import (
     load_history,
 )
 from cogent.messages import ToolCallPart, ToolResultPart
-from cogent.output import FINAL_ANSWER
+from cogent.output import FINAL_ANSWER, Output
+from cogent.output_type import OutputType
 from cogent.testing import Emulator, Reply
 from cogent.testing.answer import words
+from cogent.wire import OPENAI_CHAT
 from tests.test_agent_tools import PROVIDERS, calls, every_dialect, search
 
 WHOLE = ("gemini", "ollama")  # these send a call in one piece
@@ -310,6 +313,37 @@ async def test_what_was_stopped_is_no_output(reason, dialect, mode):
     with pytest.raises(OutputInvalid, match=f"it ended for '{reason}'") as caught:
         _ = response.output
     assert caught.value.partial is response
+
+
+@pytest.mark.parametrize(
+    ("unsaid", "mode"), [("response_format", "tool"), ("tools", "prompt"), ("tool_choice", "tool")]
+)
+def test_what_a_protocol_cannot_say_is_not_chosen(unsaid, mode):
+    def encode(request, quirks):
+        refused = {"response_format", unsaid}
+        if any(getattr(request.settings, name, None) for name in refused):
+            raise ConfigurationError("no such setting")
+        if unsaid == "tools" and request.tools:
+            raise ConfigurationError("no tools")
+        return {}
+
+    dialect = replace(OPENAI_CHAT, encode_request=encode)
+    provider = Provider(name="acme", dialect=dialect)
+    output = Output(OutputType(City), None, provider=provider, settings=Settings(), has_tools=False)
+    choice = FINAL_ANSWER if unsaid == "response_format" else None
+    assert (output.mode, output.settings.tool_choice) == (mode, choice)
+
+
+async def test_a_provider_that_holds_no_answer_to_a_schema():
+    agent = Agent(model=Model("deepseek:m", api_key="k"), output_type=City, output_mode="native")
+    with pytest.raises(ConfigurationError, match="holds no answer to a schema"):
+        await agent.run("Go.")
+
+
+def test_there_is_no_output_before_the_end():
+    partial = Agent(model="gpt-4o", output_type=City).run_stream("Go.").partial
+    with pytest.raises(OutputInvalid, match="has not come to its end"):
+        _ = partial.output
 
 
 def test_what_cannot_be_asked_for_is_told_at_once():

@@ -159,6 +159,7 @@ class Agent(Generic[OutputT_co]):
 
         Raises:
             ProviderError: The call failed; ``error.partial`` is what had arrived.
+            OutputInvalid: The model did not write an output that fits.
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
         run = self._run(

@@ -70,17 +70,23 @@ class Output:
             raise ConfigurationError("output_type and response_format say one thing: leave one out")
         self._type = type
         strict = strict_schema(type.schema)
-        held = provider.quirks.json_schema
-        native = held == "always" or (held == "without_tools" and not has_tools)
-        self.mode: OutputMode = mode or ("native" if native and strict else "tool")
-        if self.mode == "native":
-            schema = JSONSchema(strict or type.schema, strict=strict is not None)
-            settings = replace(settings, response_format=schema)
-        elif self.mode == "tool" and settings.tool_choice is None:
-            choice = "required" if has_tools else FINAL_ANSWER
-            if _may_force(choice, provider, settings):
-                settings = replace(settings, tool_choice=choice)
+        native = Settings(response_format=JSONSchema(strict or type.schema, strict=bool(strict)))
+        forced = Settings(tool_choice="required" if has_tools else FINAL_ANSWER)
+        together = provider.quirks.schema_with_tools or not has_tools
+        # What is forced is not thought about: providers take one or the other.
+        may_force = provider.quirks.forced_choice and not settings.thinking_budget
+        self.mode: OutputMode = "prompt"
+        if mode is not None:
+            self.mode = mode
+        elif strict and together and _can_say(provider, native, tool=has_tools):
+            self.mode = "native"
+        elif _can_say(provider, Settings()):
+            self.mode = "tool"
         self.settings = settings
+        if self.mode == "native":
+            self.settings = native.over(settings)
+        elif self.mode == "tool" and may_force and _can_say(provider, forced):
+            self.settings = settings.over(forced)
 
     @property
     def form(self) -> OutputForm:
@@ -196,12 +202,10 @@ class OutputReader:
             return None, False
 
 
-def _may_force(choice: str, provider: Provider, settings: Settings) -> bool:
-    """Tell whether the model can be made to call a tool."""
-    if settings.thinking_budget or not provider.quirks.forced_choice:
-        return False  # what is forced is not thought about: the two exclude each other
-    asked = Settings(tool_choice=choice)
-    request = Request(model="", messages=(), tools=(ToolSpec(FINAL_ANSWER),), settings=asked)
+def _can_say(provider: Provider, settings: Settings, *, tool: bool = True) -> bool:
+    """Tell whether the provider's protocol has words for settings, and for a tool beside them."""
+    tools = (ToolSpec(FINAL_ANSWER),) if tool else ()
+    request = Request(model="", messages=(), tools=tools, settings=settings)
     try:
         provider.dialect.encode_request(request, provider.quirks)
     except ConfigurationError:

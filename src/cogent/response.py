@@ -103,7 +103,9 @@ class Response(Generic[OutputT_co]):
         """
         value = self.content if self.output_form == "content" else self.output_value
         if value is NO_OUTPUT:
-            error = OutputInvalid(f"the run has no output: it ended for {self.finish_reason!r}")
+            reason = self.finish_reason
+            why = f"it ended for {reason!r}" if reason else "it has not come to its end"
+            error = OutputInvalid(f"the run has no output: {why}")
             error.partial = self
             raise error
         return cast("OutputT_co", value)

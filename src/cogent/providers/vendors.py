@@ -72,7 +72,7 @@ VENDORS = (
             Credential("GEMINI_API_KEY", "x-goog-api-key", ""),
         ),
         models=("gemini-*",),
-        quirks=Quirks(json_schema="without_tools"),
+        quirks=Quirks(schema_with_tools=False),
     ),
     Provider(
         name="groq",
@@ -81,7 +81,7 @@ VENDORS = (
         base_url_env="GROQ_BASE_URL",
         read_base_url=groq_base_url,
         credentials=(Credential("GROQ_API_KEY"),),
-        quirks=Quirks(json_schema="without_tools"),
+        quirks=Quirks(schema_with_tools=False),
     ),
     Provider(
         name="ollama",
@@ -91,7 +91,7 @@ VENDORS = (
         read_base_url=ollama_host,
         credentials=(Credential("OLLAMA_API_KEY"),),
         key_required=False,
-        quirks=Quirks(json_schema="without_tools"),
+        quirks=Quirks(schema_with_tools=False),
     ),
     Provider(
         name="ollama-openai",
@@ -101,7 +101,7 @@ VENDORS = (
         read_base_url=ollama_v1,
         credentials=(Credential("OLLAMA_API_KEY"),),
         key_required=False,
-        quirks=Quirks(max_tokens_field="max_tokens", json_schema="without_tools"),
+        quirks=Quirks(max_tokens_field="max_tokens", schema_with_tools=False),
     ),
     Provider(
         name="openai-compatible",
@@ -126,7 +126,7 @@ VENDORS = (
         quirks=Quirks(
             max_tokens_field="max_tokens",
             reasoning_echo="reasoning_content",
-            json_schema="never",
+            json_schema=False,
             forced_choice=False,  # it is refused while the model thinks
         ),
     ),

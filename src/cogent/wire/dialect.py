@@ -6,7 +6,7 @@ A vendor that speaks a dialect differs from it by `Quirks`, which are data.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from ..settings import Settings
 
@@ -47,8 +47,8 @@ class Quirks:
         required_choice: The word that demands a tool call.
         reasoning_echo: The field of an assistant message in which its reasoning goes back.
         call_id_characters: Most characters of a call's id, which are then letters and digits.
-        json_schema: When the provider holds an answer to a schema: ``without_tools`` if tools
-            and a schema cannot be had together from all of its models.
+        json_schema: Whether the provider holds answers to a schema.
+        schema_with_tools: Whether it does so beside tools, and with all of its models.
         forced_choice: Whether all of its models can be made to call a tool.
     """
 
@@ -61,7 +61,8 @@ class Quirks:
     required_choice: str = "required"
     reasoning_echo: str | None = None
     call_id_characters: int | None = None
-    json_schema: Literal["always", "without_tools", "never"] = "always"
+    json_schema: bool = True
+    schema_with_tools: bool = True
     forced_choice: bool = True
 
 

@@ -70,7 +70,7 @@ def _encode_settings(request: Request, quirks: Quirks) -> Object:
         refuse(request, "this provider", "seed")
     if not quirks.top_k:
         refuse(request, "chat completions", "top_k")
-    if quirks.json_schema == "never" and isinstance(settings.response_format, JSONSchema):
+    if not quirks.json_schema and isinstance(settings.response_format, JSONSchema):
         raise ConfigurationError(
             f"{request.model}: this provider holds no answer to a schema; use 'json'"
         )
