@@ -26,17 +26,18 @@ from cogent import (
     TextChunk,
     ToolCall,
     ToolCallChunk,
+    ToolSpec,
     TurnChunk,
     dump_history,
     load_history,
 )
 from cogent.messages import ToolCallPart, ToolResultPart
-from cogent.output import FINAL_ANSWER, Output
+from cogent.output import FINAL_ANSWER, TOO_EARLY, Output
 from cogent.output_type import OutputType
 from cogent.testing import Emulator, Reply
 from cogent.testing.answer import words
 from cogent.wire import OPENAI_CHAT
-from tests.test_agent_tools import PROVIDERS, calls, every_dialect, search
+from tests.test_agent_tools import PROVIDERS, calls, every_dialect, running, search
 
 WHOLE = ("gemini", "ollama")  # these send a call in one piece
 MODES = ["native", "tool", "prompt"]
@@ -297,6 +298,35 @@ async def test_tools_of_the_turn_that_answers_are_run_first():
     assert [chunk.is_final for chunk in chunks].count(True) == 1
     results = [p.result for p in stream.response.messages[-1].parts]
     assert results == ["Results for: x", "The answer was taken."]
+
+
+async def test_an_answer_beside_calls_that_wait_is_too_early():
+    both = calls((FINAL_ANSWER, ROME), ("elsewhere", {}))
+    with Emulator(both) as server:
+        tools = [ToolSpec("elsewhere")]
+        response = await asking(server, City, output_mode="tool", tools=tools).run("Go.")
+    assert response.finish_reason == "tool_calls"
+    assert [call.name for call in response.tool_calls] == ["elsewhere"]
+    (result,) = response.messages[-1].parts
+    assert (result.name, result.result, result.is_error) == (FINAL_ANSWER, TOO_EARLY, True)
+
+
+@every_dialect
+async def test_an_answer_is_not_run_as_a_tool_is(dialect):
+    """Not even where calls are run as soon as the wire has closed them."""
+    async with running(
+        answer(ROME, "tool", whole=True),
+        tools=[search],
+        live=True,
+        eager=True,
+        dialect=dialect,
+        output_type=City,
+        output_mode="tool",
+    ) as (agent, _):
+        stream = agent.run_stream("Go.")
+        kinds = [chunk.kind async for chunk in stream]
+    assert stream.response.output == City(**ROME)
+    assert "tool_result" not in kinds
 
 
 @pytest.mark.parametrize(

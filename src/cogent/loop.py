@@ -85,7 +85,7 @@ class Verdict:
 
     Attributes:
         value: The output, if it fits.
-        error: What is wrong, if it does not.
+        error: What is wrong, if it does not. With neither, the run goes on as if it had none.
         results: What the model is told of the calls that were its answer.
         correction: What it is told besides.
     """
@@ -105,7 +105,8 @@ class Loop:
         tools: What is done with the calls of each tool that the model was told of. Calls of
             others are run too: the model is told that there is no such tool.
         limits: How much the run may do.
-        judge: Looks at a turn for the output; ``None`` if it is not there to be one.
+        judge: Looks at a turn for the output, told whether calls of it wait for the caller;
+            gives ``None`` if the turn is not there to be one.
         output_retries: How often the model may mend its output.
 
     Attributes:
@@ -119,7 +120,7 @@ class Loop:
         new_from: int = 0,
         tools: Mapping[str, Handling] | None = None,
         limits: Limits | None = None,
-        judge: Callable[[Turn], Verdict | None] | None = None,
+        judge: Callable[[Turn, bool], Verdict | None] | None = None,
         output_retries: int = 0,
     ) -> None:
         self.output: object = NO_OUTPUT
@@ -214,9 +215,15 @@ class Loop:
         """Say what follows a turn whose calls, as far as they are ours to run, were run."""
         turn = self._turns[-1]
         reason = turn.finish_reason or "unknown"
-        verdict = self._judge(turn) if self._judge and not self._pending() else None
+        verdict = self._judge(turn, bool(self._pending())) if self._judge else None
         if verdict is not None:
-            return self._judged(turn, verdict)
+            results = turn.results + verdict.results
+            self._turns[-1] = replace(turn, results=results, correction=verdict.correction)
+            if verdict.error is not None:
+                return self._mend(verdict.error)
+            if verdict.value is not NO_OUTPUT:
+                self.output = verdict.value
+                return Finish("stop")
         if self._tools is None or reason not in ("tool_calls", "pause"):
             return Finish(reason)
         pending = self._pending()
@@ -225,19 +232,14 @@ class Loop:
         approval = any(self._handling(call) == "approve" for call in pending)
         return Finish("approval" if approval else "tool_calls", pending)
 
-    def _judged(self, turn: Turn, verdict: Verdict) -> Action:
-        """Say what follows an answer: the end, or another try."""
-        results = turn.results + verdict.results
-        self._turns[-1] = replace(turn, results=results, correction=verdict.correction)
-        if verdict.error is None:
-            self.output = verdict.value
-            return Finish("stop")
+    def _mend(self, error: OutputInvalid) -> Action:
+        """Have an output that does not fit written anew, as often as that may be."""
         if self._output_retries == 0:
-            return Stop(verdict.error)
+            return Stop(error)
         self._output_retries -= 1
         action = self._call_again()
         if isinstance(action, CallModel):
-            told = NoticeChunk(code="output_invalid", message=f"{verdict.error}; it begins anew")
+            told = NoticeChunk(code="output_invalid", message=f"{error}; it begins anew")
             return replace(action, notice=told)
         return action
 

@@ -36,6 +36,8 @@ OutputMode: TypeAlias = Literal["native", "tool", "prompt"]
 FINAL_ANSWER = "final_answer"
 """The tool whose call is the answer."""
 
+TOO_EARLY = "Not taken: other calls wait for their results. Answer when they are there."
+
 _ENDED: frozenset[FinishReason | None] = frozenset({"stop", "unknown", "other"})
 
 
@@ -114,10 +116,15 @@ class Output:
         """Give what reads the chunks of one call."""
         return OutputReader(self._type, self.mode)
 
-    def judge(self, turn: Turn) -> Verdict | None:
-        """Look at a turn for the output; ``None`` if it is not there to be one."""
+    def judge(self, turn: Turn, waits: bool) -> Verdict | None:
+        """Look at a turn for the output; ``None`` if it is not there to be one.
+
+        Args:
+            turn: What the model said, and what came of its calls.
+            waits: Calls of the turn are to be answered before the model may go on.
+        """
         if self.mode == "tool":
-            return self._judge_call(turn)
+            return self._judge_call(turn, waits=waits)
         if turn.finish_reason not in _ENDED:
             return None
         value, error, told = self._validated(turn.message.text)
@@ -126,7 +133,7 @@ class Output:
         correction = f"The answer does not fit:\n{told}\nWrite the whole of it anew."
         return Verdict(error=error, correction=user(correction))
 
-    def _judge_call(self, turn: Turn) -> Verdict | None:
+    def _judge_call(self, turn: Turn, *, waits: bool) -> Verdict | None:
         reason, parts = turn.finish_reason, turn.message.parts
         calls = (p for p in parts if isinstance(p, ToolCallPart) and p.name == FINAL_ANSWER)
         call = next(calls, None)
@@ -135,6 +142,8 @@ class Output:
         if call is None:
             missing = OutputInvalid(f"the model did not call {FINAL_ANSWER}", turn.message.text)
             return Verdict(error=missing, correction=user(f"Call {FINAL_ANSWER} with the answer."))
+        if waits:
+            return Verdict(results=(ToolResultPart(call.id, call.name, TOO_EARLY, is_error=True),))
         value, error, told = self._validated(call.arguments_json or "{}")
         if error is None:
             result = ToolResultPart(call.id, call.name, "The answer was taken.")
