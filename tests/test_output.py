@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass, replace
 from datetime import date
@@ -343,6 +344,8 @@ async def test_what_was_stopped_is_no_output(reason, dialect, mode):
     with pytest.raises(OutputInvalid, match=f"it ended for '{reason}'") as caught:
         _ = response.output
     assert caught.value.partial is response
+    with pytest.raises(OutputInvalid):
+        _ = copy.deepcopy(response).output
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 
 __all__ = ("PartialJSON",)
 
-CREDIT = 16
+CREDIT = 64
 """Entries that may be copied for each character that comes."""
 
 CHARACTERS_AN_ENTRY = 64

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, cast
@@ -31,7 +32,12 @@ NOT_RUN = "The call was not run."
 OutputForm: TypeAlias = Literal["content", "text", "call"]
 """How the output comes: as content, as JSON in place of content, or as arguments of a call."""
 
-NO_OUTPUT = object()
+
+class _Absent(Enum):  # and not an object(): it stays itself when a response is copied
+    NO_OUTPUT = "no output"
+
+
+NO_OUTPUT = _Absent.NO_OUTPUT
 """Stands for an output that there is not; ``None`` may be one."""
 
 
