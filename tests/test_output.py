@@ -362,9 +362,13 @@ def test_what_a_protocol_cannot_say_is_not_chosen(unsaid, mode):
 
     dialect = replace(OPENAI_CHAT, encode_request=encode)
     provider = Provider(name="acme", dialect=dialect)
-    output = Output(OutputType(City), None, provider=provider, settings=Settings(), has_tools=False)
+    output = Output(OutputType(City), None, providers=[provider], has_tools=False)
     choice = FINAL_ANSWER if unsaid == "response_format" else None
-    assert (output.mode, output.settings.tool_choice) == (mode, choice)
+    assert output.mode == mode
+    assert output.settings(Settings(), provider).tool_choice == choice
+    # One way has to do for all whom the run may ask.
+    both = [Provider(name="able", dialect=OPENAI_CHAT), provider]
+    assert Output(OutputType(City), None, providers=both, has_tools=False).mode == mode
 
 
 async def test_a_provider_that_holds_no_answer_to_a_schema():

@@ -179,15 +179,14 @@ class Agent(Generic[OutputT_co]):
         streamed: bool = True,
     ) -> RunStream[OutputT_co]:
         chosen = self.model if model is None else self._model(model)
-        settings = (settings or Settings()).over(self.settings)
-        output = self._output(chosen, settings)
+        output = self._output(chosen)
         caller = Caller(
             chosen,
             self.tools,
             context=context,
             limits=self.limits,
             eager=self._eager,
-            settings=settings,
+            settings=(settings or Settings()).over(self.settings),
             include_raw=include_raw,
             streamed=streamed,
             output=output,
@@ -210,14 +209,13 @@ class Agent(Generic[OutputT_co]):
         )
         return RunStream(loop, caller)
 
-    def _output(self, model: Model, settings: Settings) -> Output | None:
+    def _output(self, *models: Model) -> Output | None:
         if self._output_type is None:
             return None
         return Output(
             self._output_type,
             self._output_mode,
-            provider=model.provider,
-            settings=settings.over(model.settings),
+            providers=[model.provider for model in models],
             has_tools=bool(self.tools),
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .limits import Limits
+from .settings import Settings
 from .tool_batch import ToolBatch
 from .tools import Tool
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .model import Model
     from .output import Output, OutputReader
     from .response import OutputForm
-    from .settings import Settings
     from .tools import AnyTool
 
 __all__ = ("Caller",)
@@ -36,7 +36,7 @@ class Caller:
         settings: For each call.
         include_raw: Also hand out each event as a `RawChunk`.
         streamed: Ask for a stream, and not for one document.
-        output: How the run comes to its output, where that is not text. Its settings win.
+        output: How the run comes to its output, where that is not text.
     """
 
     def __init__(
@@ -59,11 +59,13 @@ class Caller:
         self._tools = tools
         self._specs = tuple(t.spec if isinstance(t, Tool) else t for t in tools.values())
         self._context = context
-        self._settings = settings if output is None else output.settings
+        self._settings = settings
         self._output = output
         self._reader: OutputReader | None = None
         self.output_form: OutputForm = "content"
         if output is not None:
+            chosen = (settings or Settings()).over(model.settings)
+            self._settings = output.settings(chosen, model.provider)
             self._specs += output.tools
             self.output_form = output.form
         self._include_raw = include_raw

@@ -23,6 +23,8 @@ from .wire import Request
 from .wire.fields import dump
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .chunks import Chunk, FinishReason
     from .output_type import OutputType
     from .providers import Provider
@@ -46,17 +48,12 @@ class Output:
 
     Args:
         type: What it is to be.
-        mode: How to come to it; ``None`` takes the surest way that the provider has.
-        provider: Whom the run asks.
-        settings: Of the run, the model's included.
+        mode: How to come to it; ``None`` takes the surest way that all of the providers have.
+        providers: Whom the run may ask.
         has_tools: Whether the model may call tools.
 
     Attributes:
         mode: How it comes.
-        settings: What each call is made with.
-
-    Raises:
-        ConfigurationError: The settings say how the answer is to be written, too.
     """
 
     def __init__(
@@ -64,31 +61,46 @@ class Output:
         type: OutputType,
         mode: OutputMode | None,
         *,
-        provider: Provider,
-        settings: Settings,
+        providers: Sequence[Provider],
         has_tools: bool,
     ) -> None:
-        if settings.response_format is not None:
-            raise ConfigurationError("output_type and response_format say one thing: leave one out")
         self._type = type
+        self._has_tools = has_tools
         strict = strict_schema(type.schema)
-        native = Settings(response_format=JSONSchema(strict or type.schema, strict=bool(strict)))
-        forced = Settings(tool_choice="required" if has_tools else FINAL_ANSWER)
-        together = provider.quirks.schema_with_tools or not has_tools
-        # What is forced is not thought about: providers take one or the other.
-        may_force = provider.quirks.forced_choice and not settings.thinking_budget
+        schema = JSONSchema(strict or type.schema, strict=strict is not None)
+        self._native = Settings(response_format=schema)
         self.mode: OutputMode = "prompt"
         if mode is not None:
             self.mode = mode
-        elif strict and together and _can_say(provider, native, tool=has_tools):
+        elif strict and all(map(self._may_hold, providers)):
             self.mode = "native"
-        elif _can_say(provider, Settings()):
+        elif all(_can_say(provider, Settings()) for provider in providers):
             self.mode = "tool"
-        self.settings = settings
+
+    def settings(self, settings: Settings, provider: Provider) -> Settings:
+        """Give what a call is made with.
+
+        Args:
+            settings: Of the run, the model's included.
+            provider: Whom it asks.
+
+        Raises:
+            ConfigurationError: The settings say how the answer is to be written, too.
+        """
+        if settings.response_format is not None:
+            raise ConfigurationError("output_type and response_format say one thing: leave one out")
         if self.mode == "native":
-            self.settings = native.over(settings)
-        elif self.mode == "tool" and may_force and _can_say(provider, forced):
-            self.settings = settings.over(forced)
+            return self._native.over(settings)
+        forced = Settings(tool_choice="required" if self._has_tools else FINAL_ANSWER)
+        # What is forced is not thought about: providers take one or the other.
+        may_force = provider.quirks.forced_choice and not settings.thinking_budget
+        if self.mode == "tool" and may_force and _can_say(provider, forced):
+            return settings.over(forced)
+        return settings
+
+    def _may_hold(self, provider: Provider) -> bool:
+        together = provider.quirks.schema_with_tools or not self._has_tools
+        return together and _can_say(provider, self._native, tool=self._has_tools)
 
     @property
     def form(self) -> OutputForm:
