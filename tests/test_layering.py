@@ -18,20 +18,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": DATA
     | {"agent", "auth", "client", "history", "media", "model", "providers", "rate_limit"}
     | {"retry", "stream"},
-    "agent": DATA | {"caller", "client", "exchange", "limits", "loop", "model", "stream", "tools"},
+    "agent": DATA
+    | {"caller", "client", "exchange", "limits", "loop", "model", "output", "output_type"}
+    | {"stream", "tools"},
     "client": DATA | {"exchange", "retry"},
     "cli": DATA | {"agent", "client", "model", "providers", "testing", "cli"},
     "model": DATA
     | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
     | {"tools", "wire"},
-    "caller": DATA | {"call", "exchange", "limits", "model", "tool_batch", "tools"},
+    "caller": DATA | {"call", "exchange", "limits", "model", "output", "tool_batch", "tools"},
     "stream": DATA | {"call", "caller", "exchange", "loop", "tool_batch"},
     "testing": DATA | {"client", "exchange", "framing", "model", "providers", "testing", "wire"},
+    # structured output
+    "output": DATA
+    | {"loop", "output_type", "partial_json", "providers", "strict_schema", "validation", "wire"},
+    "output_type": {"errors", "validation"},
+    "validation": set(),
     # tools
     "run_context": set(),
-    "tool_signature": {"errors", "run_context"},
+    "tool_signature": {"errors", "run_context", "validation"},
     "tools": {"errors", "messages", "tool_signature"},
-    "tool_call": DATA | {"run_context", "tools"},
+    "tool_call": DATA | {"run_context", "tools", "validation"},
     "tool_batch": DATA | {"exchange", "run_context", "tool_call", "tools"},
     # one call
     "auth": {"exchange", "providers"},
@@ -49,15 +56,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loop": {"chunks", "errors", "limits", "messages", "response"},
     "media": {"messages"},
     "messages": set(),
+    "partial_json": set(),
+    "strict_schema": set(),
     "providers": {"errors", "providers", "wire"},
     "rate_limit": set(),
-    "response": {"chunks", "messages", "rate_limit"},
+    "response": {"chunks", "errors", "messages", "rate_limit"},
     "retry": {"errors"},
     "settings": {"errors"},
     "wire": {"chunks", "errors", "framing", "messages", "settings", "wire"},
 }
 PURE = {"answer", "chunks", "deadlines", "errors", "framing", "history", "limits", "loop"}
-PURE |= {"messages", "rate_limit", "response", "retry", "settings", "wire"}
+PURE |= {"messages", "partial_json", "rate_limit", "response", "retry", "settings"}
+PURE |= {"strict_schema", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
 KNOW_HTTP_LIBRARIES = {Path("exchange/own_client.py"), Path("exchange/network.py")}
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cogent.chunks import ToolCall
-from cogent.loop import CallModel, Finish, Loop
+from cogent.errors import OutputInvalid
+from cogent.loop import CallModel, Finish, Loop, Stop, Verdict
 from cogent.messages import assistant, user
 from cogent.response import Turn
 
@@ -30,3 +31,31 @@ def test_ends_with_the_turn(reason):
 def test_turn_without_a_reason():
     """A turn that does not say why it ended ends the run for a reason that is unknown."""
     assert Loop((user("hi"),)).turn_ended(Turn(assistant("Hello"))) == Finish("unknown")
+
+
+def test_an_output_is_mended_as_often_as_may_be():
+    """What does not fit goes back to the model with what is wrong, and at last ends the run."""
+    error, wrong = OutputInvalid("no"), Turn(assistant("{}"), finish_reason="stop")
+    loop = Loop(
+        (user("hi"),),
+        judge=lambda turn, waits: Verdict(error=error, correction=user("again")),
+        output_retries=1,
+    )
+    action = loop.turn_ended(wrong)
+    assert isinstance(action, CallModel)
+    assert action.messages == (user("hi"), assistant("{}"), user("again"))
+    assert action.notice is not None
+    assert loop.turn_ended(wrong) == Stop(error)
+
+
+def test_an_output_ends_the_run():
+    """A turn that is worth a value is the last one, whatever the provider calls its end."""
+    loop = Loop((user("hi"),), tools={}, judge=lambda turn, waits: Verdict(None))
+    assert loop.turn_ended(Turn(assistant("null"), finish_reason="tool_calls")) == Finish("stop")
+    assert loop.output is None
+
+
+def test_what_is_no_output_goes_on():
+    """Where there is nothing to judge, the loop decides as it does without an output."""
+    loop = Loop((user("hi"),), judge=lambda turn, waits: None)
+    assert loop.turn_ended(Turn(assistant("{"), finish_reason="length")) == Finish("length")

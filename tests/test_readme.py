@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,7 @@ def test_every_example_is_run():
         "Or let an agent do it",
         "Chunks",
         "Tools",
+        "Typed output",
         "Leave early",
         "In a web server",
         "When things go wrong",
@@ -110,6 +112,23 @@ async def test_tools(monkeypatch, capsys):
 
     assert capsys.readouterr().out == f"[searching]\n{ANSWER}"
     assert told == "Results for: AI"
+
+
+@dataclass
+class City:
+    name: str
+    people: int
+
+
+async def test_typed_output(monkeypatch, capsys):
+    """Elements of a list come as they close."""
+    written = '{"result": [{"name": "Tokyo", "people": 37}, {"name": "Delhi", "people": 34}]}'
+    with Emulator(Reply(text=written)) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-emulated")
+        await run("Typed output", City=City)
+
+    assert capsys.readouterr().out == "Tokyo 37\nDelhi 34\n"
 
 
 async def test_leave_early(agent, capsys):

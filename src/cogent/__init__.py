@@ -55,6 +55,7 @@ _NAMES = {
         "LineTooLarge",
         "NoResponse",
         "NotFound",
+        "OutputInvalid",
         "Overloaded",
         "PermissionDenied",
         "ProtocolError",

@@ -54,6 +54,7 @@ from .errors import (
     LineTooLarge as LineTooLarge,
     NoResponse as NoResponse,
     NotFound as NotFound,
+    OutputInvalid as OutputInvalid,
     Overloaded as Overloaded,
     PermissionDenied as PermissionDenied,
     ProtocolError as ProtocolError,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 from .caller import Caller
+from .errors import ConfigurationError
 from .limits import Limits
 from .loop import Loop
 from .messages import Message, ToolSpec, system, user
 from .model import Model
+from .output import FINAL_ANSWER, Output
+from .output_type import OutputType
+from .response import OutputT_co
 from .settings import Settings
 from .stream import RunStream
 from .tools import toolset
@@ -16,17 +20,20 @@ from .tools import toolset
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from typing_extensions import TypeForm
+
     from .client import Client
     from .exchange.httpx import HTTPClient
     from .loop import Handling
     from .messages import Content
+    from .output import OutputMode
     from .response import Response
     from .tools import AnyTool
 
 __all__ = ("Agent",)
 
 
-class Agent:
+class Agent(Generic[OutputT_co]):
     """A model with a name and instructions.
 
     Building one needs no key and no event loop, so agents may live at module level. One agent
@@ -38,6 +45,13 @@ class Agent:
         instructions: The system message of every run.
         tools: What the model may call: functions, `Tool` objects, and `ToolSpec` for tools that
             are run elsewhere: their calls end the run.
+        output_type: What a run comes to: any type that pydantic can validate. It is
+            ``response.output``; its JSON text comes as `OutputChunk` and is not content. ``str``
+            is text as it comes.
+        output_mode: How the model is held to the type: ``native`` (the provider's schema mode),
+            ``tool`` (the call of a tool is the answer) or ``prompt`` (it is asked to). By
+            default the surest way that the provider has.
+        output_retries: How often the model may mend an output that does not fit.
         limits: How much one run may do.
         eager: With a `Client`, start a tool as soon as its call is complete on the wire, while
             the model still speaks. An answer that is then cut off has had its effects.
@@ -48,8 +62,8 @@ class Agent:
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use.
 
     Raises:
-        ConfigurationError: The model string names no known provider, or a tool is not one that a
-            model could call.
+        ConfigurationError: The model string names no known provider, a tool is not one that a
+            model could call, or the output type has no JSON schema.
     """
 
     def __init__(
@@ -59,6 +73,9 @@ class Agent:
         name: str = "agent",
         instructions: str | None = None,
         tools: Sequence[AnyTool | ToolSpec | Callable[..., object]] = (),
+        output_type: TypeForm[OutputT_co] = str,  # type: ignore[assignment]
+        output_mode: OutputMode | None = None,
+        output_retries: int = 1,
         limits: Limits | None = None,
         eager: bool = False,
         stream: bool | None = None,
@@ -69,6 +86,11 @@ class Agent:
         self.name = name
         self.instructions = instructions
         self.tools = toolset(tools)
+        self._output_type = None if output_type is str else OutputType(output_type)
+        self._output_mode: OutputMode | None = output_mode
+        self._output_retries = output_retries
+        if self._output_type is not None and FINAL_ANSWER in self.tools:
+            raise ConfigurationError(f"{FINAL_ANSWER} is how an output is given: rename the tool")
         self.limits = limits or Limits()
         self._eager = eager
         self._streamed = stream is not False
@@ -89,7 +111,7 @@ class Agent:
         settings: Settings | None = None,
         model: str | Model | None = None,
         include_raw: bool = False,
-    ) -> RunStream:
+    ) -> RunStream[OutputT_co]:
         """Run the agent, and stream what comes.
 
         Args:
@@ -118,7 +140,7 @@ class Agent:
         message_history: Sequence[Message] = (),
         settings: Settings | None = None,
         model: str | Model | None = None,
-    ) -> Response:
+    ) -> Response[OutputT_co]:
         """Run the agent to its end.
 
         The answer is read as a stream underneath, unless the agent was made with
@@ -137,6 +159,7 @@ class Agent:
 
         Raises:
             ProviderError: The call failed; ``error.partial`` is what had arrived.
+            OutputInvalid: The model did not write an output that fits.
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
         run = self._run(
@@ -154,9 +177,11 @@ class Agent:
         context: object,
         include_raw: bool = False,
         streamed: bool = True,
-    ) -> RunStream:
+    ) -> RunStream[OutputT_co]:
+        chosen = self.model if model is None else self._model(model)
+        output = self._output(chosen)
         caller = Caller(
-            self.model if model is None else self._model(model),
+            chosen,
             self.tools,
             context=context,
             limits=self.limits,
@@ -164,17 +189,35 @@ class Agent:
             settings=(settings or Settings()).over(self.settings),
             include_raw=include_raw,
             streamed=streamed,
+            output=output,
         )
         history = tuple(message_history)
         if self.instructions and not any(m.role == "system" for m in history):
             history = (system(self.instructions), *history)
+        handlings: dict[str, Handling] = {
+            name: _handling(tool) for name, tool in self.tools.items()
+        }
+        if output is not None:
+            handlings[FINAL_ANSWER] = "leave"
         loop = Loop(
             (*history, user(message)),
             new_from=len(history),
-            tools={name: _handling(tool) for name, tool in self.tools.items()},
+            tools=handlings,
             limits=self.limits,
+            judge=None if output is None else output.judge,
+            output_retries=self._output_retries,
         )
         return RunStream(loop, caller)
+
+    def _output(self, *models: Model) -> Output | None:
+        if self._output_type is None:
+            return None
+        return Output(
+            self._output_type,
+            self._output_mode,
+            providers=[model.provider for model in models],
+            has_tools=bool(self.tools),
+        )
 
     def _model(self, model: str | Model) -> Model:
         if isinstance(model, Model):

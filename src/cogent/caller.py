@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .limits import Limits
+from .settings import Settings
 from .tool_batch import ToolBatch
 from .tools import Tool
 
@@ -12,10 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .call import ModelCall
+    from .chunks import Chunk
     from .exchange import Transport
     from .messages import Message, ToolSpec
     from .model import Model
-    from .settings import Settings
+    from .output import Output, OutputReader
+    from .response import OutputForm
     from .tools import AnyTool
 
 __all__ = ("Caller",)
@@ -33,6 +36,7 @@ class Caller:
         settings: For each call.
         include_raw: Also hand out each event as a `RawChunk`.
         streamed: Ask for a stream, and not for one document.
+        output: How the run comes to its output, where that is not text.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class Caller:
         settings: Settings | None = None,
         include_raw: bool = False,
         streamed: bool = True,
+        output: Output | None = None,
     ) -> None:
         self.eager = eager and model.tasks is not None
         self._limits = limits or Limits()
@@ -55,6 +60,14 @@ class Caller:
         self._specs = tuple(t.spec if isinstance(t, Tool) else t for t in tools.values())
         self._context = context
         self._settings = settings
+        self._output = output
+        self._reader: OutputReader | None = None
+        self.output_form: OutputForm = "content"
+        if output is not None:
+            chosen = (settings or Settings()).over(model.settings)
+            self._settings = output.settings(chosen, model.provider)
+            self._specs += output.tools
+            self.output_form = output.form
         self._include_raw = include_raw
         self._streamed = streamed
         self._transport: Transport | None = None
@@ -64,6 +77,9 @@ class Caller:
         """Prepare a call; nothing is sent before its first step."""
         if self._transport is None:
             self._transport, self._owned = self._model.open_transport()
+        if self._output is not None:
+            self._reader = self._output.reader()
+            messages = self._output.instructed(messages)
         return self._model.prepare(
             messages,
             transport=self._transport,
@@ -72,6 +88,10 @@ class Caller:
             include_raw=self._include_raw,
             streamed=self._streamed,
         )
+
+    def read(self, chunk: Chunk) -> Chunk:
+        """Give a chunk of the call, or what stands for it in an output."""
+        return chunk if self._reader is None else self._reader.read(chunk)
 
     def batch(self, turn: int) -> ToolBatch:
         """Prepare to run the calls of a turn, counted from 1."""

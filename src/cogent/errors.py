@@ -8,7 +8,8 @@
     ├── ToolError                  raised by tools, for the model to read
     ├── RunError                   an agent's run was stopped; what it came to rides on the error
     │   ├── LimitExceeded          it may not take more turns, tokens, calls or time
-    │   └── ToolFailed             one tool failed again and again
+    │   ├── ToolFailed             one tool failed again and again
+    │   └── OutputInvalid          there is no output of the type that was asked for
     └── ProviderError              a call to a provider failed
         ├── ConnectFailed          no connection; nothing was sent
         ├── NoResponse             the connection ended before the answer began
@@ -72,6 +73,7 @@ __all__ = (
     "LineTooLarge",
     "NoResponse",
     "NotFound",
+    "OutputInvalid",
     "Overloaded",
     "PermissionDenied",
     "ProtocolError",
@@ -116,7 +118,7 @@ class RunError(CogentError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
-        self.partial: Response | None = None
+        self.partial: Response[object] | None = None
 
 
 class LimitExceeded(RunError):
@@ -143,6 +145,21 @@ class ToolFailed(RunError):
     def __init__(self, message: str, tool: str) -> None:
         super().__init__(message)
         self.tool = tool
+
+
+class OutputInvalid(RunError):
+    """There is no output of the type that was asked for.
+
+    Where the model wrote one that does not fit, pydantic's ``ValidationError`` is the
+    ``__cause__``.
+
+    Attributes:
+        text: What the model wrote in its place; not part of the message.
+    """
+
+    def __init__(self, message: str, text: str = "") -> None:
+        super().__init__(message)
+        self.text = text
 
 
 class ToolError(CogentError):
@@ -186,7 +203,7 @@ class ProviderError(CogentError):
         self.request_id: str | None = None
         self.headers: Mapping[str, str] = {}
         self.rate_limit: RateLimit | None = None
-        self.partial: Response | None = None
+        self.partial: Response[object] | None = None
 
     def __str__(self) -> str:
         facts = []

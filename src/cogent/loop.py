@@ -9,18 +9,19 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from .chunks import NoticeChunk
 from .errors import LimitExceeded, ToolFailed
 from .limits import Limits
-from .response import Turn, conversation
+from .response import NO_OUTPUT, Turn, conversation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .chunks import FinishReason, ToolCall
-    from .errors import RunError
+    from .errors import OutputInvalid, RunError
     from .messages import Message, ToolResultPart
 
-__all__ = ("Action", "CallModel", "Finish", "Handling", "Loop", "RunTools", "Stop")
+__all__ = ("Action", "CallModel", "Finish", "Handling", "Loop", "RunTools", "Stop", "Verdict")
 
 Handling: TypeAlias = Literal["run", "approve", "leave"]
 """What is done with calls of a tool: run it, run it once approved, or leave it to the caller."""
@@ -31,9 +32,15 @@ REPEATED = 3
 
 @dataclass(frozen=True, slots=True)
 class CallModel:
-    """Call the model with these messages."""
+    """Call the model with these messages.
+
+    Attributes:
+        messages: The conversation.
+        notice: What the reader is told first.
+    """
 
     messages: tuple[Message, ...]
+    notice: NoticeChunk | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +79,23 @@ class Stop:
 Action: TypeAlias = CallModel | RunTools | Finish | Stop
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a turn is worth that should be the output.
+
+    Attributes:
+        value: The output, if it fits.
+        error: What is wrong, if it does not. With neither, the run goes on as if it had none.
+        results: What the model is told of the calls that were its answer.
+        correction: What it is told besides.
+    """
+
+    value: object = NO_OUTPUT
+    error: OutputInvalid | None = None
+    results: tuple[ToolResultPart, ...] = ()
+    correction: Message | None = None
+
+
 class Loop:
     """One run, from its first message to its end.
 
@@ -81,6 +105,12 @@ class Loop:
         tools: What is done with the calls of each tool that the model was told of. Calls of
             others are run too: the model is told that there is no such tool.
         limits: How much the run may do.
+        judge: Looks at a turn for the output, told whether calls of it wait for the caller;
+            gives ``None`` if the turn is not there to be one.
+        output_retries: How often the model may mend its output.
+
+    Attributes:
+        output: The validated output, once there is one.
     """
 
     def __init__(
@@ -90,7 +120,12 @@ class Loop:
         new_from: int = 0,
         tools: Mapping[str, Handling] | None = None,
         limits: Limits | None = None,
+        judge: Callable[[Turn, bool], Verdict | None] | None = None,
+        output_retries: int = 0,
     ) -> None:
+        self.output: object = NO_OUTPUT
+        self._judge = judge
+        self._output_retries = output_retries
         self.history = history
         self.new_from = new_from
         self._turns: list[Turn] = []
@@ -180,6 +215,15 @@ class Loop:
         """Say what follows a turn whose calls, as far as they are ours to run, were run."""
         turn = self._turns[-1]
         reason = turn.finish_reason or "unknown"
+        verdict = self._judge(turn, bool(self._pending())) if self._judge else None
+        if verdict is not None:
+            results = turn.results + verdict.results
+            self._turns[-1] = replace(turn, results=results, correction=verdict.correction)
+            if verdict.error is not None:
+                return self._mend(verdict.error)
+            if verdict.value is not NO_OUTPUT:
+                self.output = verdict.value
+                return Finish("stop")
         if self._tools is None or reason not in ("tool_calls", "pause"):
             return Finish(reason)
         pending = self._pending()
@@ -187,6 +231,17 @@ class Loop:
             return self._call_again()
         approval = any(self._handling(call) == "approve" for call in pending)
         return Finish("approval" if approval else "tool_calls", pending)
+
+    def _mend(self, error: OutputInvalid) -> Action:
+        """Have an output that does not fit written anew, as often as that may be."""
+        if self._output_retries == 0:
+            return Stop(error)
+        self._output_retries -= 1
+        action = self._call_again()
+        if isinstance(action, CallModel):
+            told = NoticeChunk(code="output_invalid", message=f"{error}; it begins anew")
+            return replace(action, notice=told)
+        return action
 
     def _note_start(self, call: ToolCall) -> None:
         self._started[call.id] = call

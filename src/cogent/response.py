@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Literal, TypeAlias, cast
 
+from .errors import OutputInvalid
 from .messages import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from typing_extensions import TypeVar
+
     from .chunks import FinishReason, Metadata, ToolCall, Usage
     from .rate_limit import RateLimit
 
-__all__ = ("Response", "Turn", "conversation")
+    OutputT_co = TypeVar("OutputT_co", default=str, covariant=True)
+else:
+    from typing import TypeVar
+
+    OutputT_co = TypeVar("OutputT_co", covariant=True)
+
+__all__ = ("NO_OUTPUT", "OutputForm", "OutputT_co", "Response", "Turn", "conversation")
 
 NOT_RUN = "The call was not run."
+
+OutputForm: TypeAlias = Literal["content", "text", "call"]
+"""How the output comes: as content, as JSON in place of content, or as arguments of a call."""
+
+
+class _Absent(Enum):  # and not an object(): it stays itself when a response is copied
+    NO_OUTPUT = "no output"
+
+
+NO_OUTPUT = _Absent.NO_OUTPUT
+"""Stands for an output that there is not; ``None`` may be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +51,7 @@ class Turn:
         metadata: What the end of the turn told.
         tool_calls: The calls that it asks for.
         results: What came of those that were run, in the order of the calls.
+        correction: What the model was told back of an output that did not fit.
         headers: Headers of the HTTP response, names in lower case.
         rate_limit: What they tell of the provider's limits.
     """
@@ -39,6 +61,7 @@ class Turn:
     metadata: Metadata = field(default_factory=lambda: _no_metadata())
     tool_calls: tuple[ToolCall, ...] = ()
     results: tuple[ToolResultPart, ...] = ()
+    correction: Message | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate_limit: RateLimit | None = None
 
@@ -49,7 +72,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(Generic[OutputT_co]):
     """An answer, whole or partial.
 
     Attributes:
@@ -58,6 +81,8 @@ class Response:
         new_from: Where in `messages` this run's own ones begin.
         finish_reason: Why the run ended; ``None`` while it has not, or if it failed.
         metadata: The same as on the final chunk.
+        output_form: How the output comes.
+        output_value: The validated output, if there is one; see `output`.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -65,11 +90,31 @@ class Response:
     new_from: int = 0
     finish_reason: FinishReason | None = None
     metadata: Metadata = field(default_factory=lambda: _no_metadata())
+    output_form: OutputForm = "content"
+    output_value: object = field(default=NO_OUTPUT, repr=False)
 
     @property
     def content(self) -> str:
-        """All text of the run."""
+        """All text of the run, without the JSON text of an output."""
+        if self.output_form == "text":
+            return ""
         return "".join(turn.message.text for turn in self.turns)
+
+    @property
+    def output(self) -> OutputT_co:
+        """The validated output, of the agent's ``output_type``; for ``str`` it is `content`.
+
+        Raises:
+            OutputInvalid: The run ended without one: by a refusal, a limit, a pending call.
+        """
+        value = self.content if self.output_form == "content" else self.output_value
+        if value is NO_OUTPUT:
+            reason = self.finish_reason
+            why = f"it ended for {reason!r}" if reason else "it has not come to its end"
+            error = OutputInvalid(f"the run has no output: {why}")
+            error.partial = self
+            raise error
+        return cast("OutputT_co", value)
 
     @property
     def reasoning(self) -> str:
@@ -176,6 +221,8 @@ def conversation(turns: Sequence[Turn], *, leave_open: bool = False) -> tuple[Me
             said.append(message)
         if results:
             said.append(Message("tool", results))
+        if turn.correction is not None:
+            said.append(turn.correction)
     return tuple(said)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 import anyio
 
@@ -18,7 +18,7 @@ from .chunks import Chunk, NoticeChunk, RawChunk, RetryChunk, TurnChunk
 from .errors import LimitExceeded, ProviderError, RunError, UsageError
 from .exchange import Interrupted
 from .loop import CallModel, Finish, RunTools, Stop
-from .response import Response, Turn
+from .response import OutputT_co, Response, Turn
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,7 +36,7 @@ CLOSE_SECONDS = 5.0
 """Most time that letting go of a connection takes, or is waited for where another task does it."""
 
 
-class RunStream(AsyncIterator[Chunk]):
+class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     """The chunks of one run, as they come.
 
     Read to the end, a bare ``async for`` is all there is to do. To leave early, use
@@ -123,7 +123,7 @@ class RunStream(AsyncIterator[Chunk]):
         self._ready.clear()
         self._interrupt()
 
-    async def drained(self) -> Response:
+    async def drained(self) -> Response[OutputT_co]:
         """Read to the end, and give the whole `Response`; the stream is closed in any case.
 
         Raises:
@@ -165,7 +165,7 @@ class RunStream(AsyncIterator[Chunk]):
         await self.aclose()
 
     @property
-    def partial(self) -> Response:
+    def partial(self) -> Response[OutputT_co]:
         """The `Response` so far, at any time."""
         turns = self._loop.turns
         if self._call is not None and self._in_turn:
@@ -184,10 +184,12 @@ class RunStream(AsyncIterator[Chunk]):
             new_from=self._loop.new_from,
             finish_reason=self._finish_reason,
             metadata=self._final or (turns[-1].metadata if turns else {}),
+            output_form=self._caller.output_form,
+            output_value=self._loop.output,
         )
 
     @property
-    def response(self) -> Response:
+    def response(self) -> Response[OutputT_co]:
         """The whole `Response`, after the end.
 
         Raises:
@@ -271,6 +273,8 @@ class RunStream(AsyncIterator[Chunk]):
             await self._call.aclose()
             self._stop_if_asked()
         if isinstance(action, CallModel):
+            if action.notice is not None:
+                self._ready.append(action.notice)
             self._call = self._caller.call(action.messages)
             self._in_turn = True
         elif isinstance(action, RunTools):
@@ -279,7 +283,7 @@ class RunStream(AsyncIterator[Chunk]):
     async def _step_model(self) -> list[Chunk]:
         call = self._call
         assert call is not None
-        chunks = await call.step()
+        chunks = [self._caller.read(chunk) for chunk in await call.step()]
         if self._caller.eager:
             for ended in call.decoder.ended_calls():
                 if self._loop.may_start(ended):
@@ -385,7 +389,7 @@ class RunStream(AsyncIterator[Chunk]):
 class TextStream(AsyncIterator[str]):
     """The texts of a run, chunks without text left out. It holds nothing of its own."""
 
-    def __init__(self, stream: RunStream) -> None:
+    def __init__(self, stream: RunStream[object]) -> None:
         self._stream = stream
 
     def __aiter__(self) -> Self:

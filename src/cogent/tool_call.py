@@ -12,11 +12,10 @@ import anyio.to_thread
 from .errors import ToolError
 from .messages import ToolResultPart, ToolSpec
 from .tools import Tool
+from .validation import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pydantic import ValidationError
 
     from .chunks import ToolCall
     from .run_context import RunContext
@@ -89,12 +88,7 @@ def _bound(
     try:
         return tool.signature.bind(written, context)
     except ValidationError as error:
-        raise ToolError(f"The arguments do not fit:\n{_faults(error)}") from error
-
-
-def _faults(error: ValidationError) -> str:
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    return "\n".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)
+        raise ToolError(f"The arguments do not fit:\n{faults(error)}") from error
 
 
 def _text_of(value: object) -> str:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_origin, get_type_hin
 
 from .errors import ConfigurationError
 from .run_context import RunContext
+from .validation import schema_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pydantic import TypeAdapter
-    from pydantic.json_schema import GenerateJsonSchema
 
 __all__ = ("ToolSignature", "read_signature")
 
@@ -87,7 +87,7 @@ def read_signature(function: Callable[..., object], name: str) -> ToolSignature:
     try:
         # Of a function, the adapter validates the arguments and calls it with them.
         arguments = cast("TypeAdapter[dict[str, object]]", TypeAdapter(cast(Any, stub)))
-        schema = arguments.json_schema(schema_generator=_schema_generator())
+        schema = arguments.json_schema(schema_generator=schema_generator())
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         shown = str(error).partition("\n")[0]
         raise ConfigurationError(
@@ -164,16 +164,3 @@ def _read_docstring(docstring: str) -> tuple[str, dict[str, str]]:
     parsed = docstring_parser.parse(docstring)
     about = {p.arg_name: " ".join((p.description or "").split()) for p in parsed.params}
     return (parsed.description or "").strip(), about
-
-
-@functools.cache
-def _schema_generator() -> type[GenerateJsonSchema]:
-    from pydantic.json_schema import GenerateJsonSchema
-
-    class Untitled(GenerateJsonSchema):
-        """Leaves out the titles, which repeat the names of the fields."""
-
-        def field_title_should_be_set(self, schema: object) -> bool:
-            return False
-
-    return Untitled

@@ -32,6 +32,9 @@ QUIRK_WORDS = {
     "required_choice": '`tool_choice="required"` is sent as `{}`',
     "reasoning_echo": "reasoning goes back as `{}`",
     "call_id_characters": "ids of calls are made {} letters and digits",
+    "json_schema": "no JSON schema for answers",
+    "schema_with_tools": "a JSON schema and tools do not go together",
+    "forced_choice": "not every model can be made to call a tool",
 }
 
 

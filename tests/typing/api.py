@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import assert_never, assert_type
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never, assert_type
 
 import httpx
 import httpx2
@@ -18,6 +20,7 @@ from cogent import (
     Model,
     NoticeChunk,
     OutputChunk,
+    OutputInvalid,
     Provider,
     ProviderError,
     RawChunk,
@@ -100,6 +103,34 @@ async def agents() -> None:
     assert_type(response.tool_calls, tuple[ToolCall, ...])
 
 
+@dataclass
+class City:
+    name: str
+    people: int
+
+
+async def outputs() -> None:
+    agent = Agent(model="gpt-4o", output_type=City, output_retries=2)
+    response = await agent.run("The largest city?")
+    assert_type(response.output, City)
+    stream = Agent(model="gpt-4o", output_type=list[City], output_mode="tool").run_stream("Cities?")
+    async for chunk in stream:
+        if isinstance(chunk, OutputChunk):
+            assert_type(chunk.partial, object)
+            assert_type(chunk.elements, Sequence[object])
+    assert_type(stream.response.output, list[City])
+    either = await Agent(model="gpt-4o", output_type=City | int).run("City or number?")
+    assert_type(either.output, City | int)
+    chosen = await Agent(model="gpt-4o", output_type=Literal["yes", "no"]).run("Yes or no?")
+    assert_type(chosen.output, Literal["yes", "no"])
+    plain: Agent = Agent(model="gpt-4o")
+    assert_type((await plain.run("Hello")).output, str)
+    try:
+        await agent.run("The largest city?")
+    except OutputInvalid as error:
+        assert_type(error.text, str)
+
+
 async def models() -> None:
     async with Client(timeouts=Timeouts(total=60), retry=RetryPolicy(max_retries=1)) as client:
         model = Model("ollama:llama3.2:3b", client=client, base_url="http://127.0.0.1:11434")
@@ -108,7 +139,7 @@ async def models() -> None:
             async for chunk in stream:
                 every_kind(chunk)
         except ProviderError as error:
-            assert_type(error.partial, Response | None)
+            assert_type(error.partial, Response[object] | None)
     async with httpx.AsyncClient() as caller, httpx2.AsyncClient() as second:
         Model("gpt-4o", http_client=caller)
         Model("gpt-4o", http_client=second)

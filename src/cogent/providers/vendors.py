@@ -68,6 +68,7 @@ VENDORS = (
             Credential("GEMINI_API_KEY", "x-goog-api-key", ""),
         ),
         models=("gemini-*",),
+        quirks=Quirks(schema_with_tools=False),
     ),
     Provider(
         name="bedrock",
@@ -85,6 +86,7 @@ VENDORS = (
         base_url_env="GROQ_BASE_URL",
         read_base_url=groq_base_url,
         credentials=(Credential("GROQ_API_KEY"),),
+        quirks=Quirks(schema_with_tools=False),
     ),
     Provider(
         name="ollama",
@@ -94,6 +96,7 @@ VENDORS = (
         read_base_url=ollama_host,
         credentials=(Credential("OLLAMA_API_KEY"),),
         key_required=False,
+        quirks=Quirks(schema_with_tools=False),
     ),
     Provider(
         name="ollama-openai",
@@ -103,7 +106,7 @@ VENDORS = (
         read_base_url=ollama_v1,
         credentials=(Credential("OLLAMA_API_KEY"),),
         key_required=False,
-        quirks=_OLDER,
+        quirks=Quirks(max_tokens_field="max_tokens", schema_with_tools=False),
     ),
     Provider(
         name="openai-compatible",
@@ -125,7 +128,12 @@ VENDORS = (
         dialect=OPENAI_CHAT,
         base_url="https://api.deepseek.com",
         credentials=(Credential("DEEPSEEK_API_KEY"),),
-        quirks=Quirks(max_tokens_field="max_tokens", reasoning_echo="reasoning_content"),
+        quirks=Quirks(
+            max_tokens_field="max_tokens",
+            reasoning_echo="reasoning_content",
+            json_schema=False,
+            forced_choice=False,  # it is refused while the model thinks
+        ),
     ),
     Provider(
         name="mistral",

@@ -47,6 +47,9 @@ class Quirks:
         required_choice: The word that demands a tool call.
         reasoning_echo: The field of an assistant message in which its reasoning goes back.
         call_id_characters: Most characters of a call's id, which are then letters and digits.
+        json_schema: Whether the provider holds answers to a schema.
+        schema_with_tools: Whether it does so beside tools, and with all of its models.
+        forced_choice: Whether all of its models can be made to call a tool.
     """
 
     max_tokens_field: str = "max_completion_tokens"
@@ -58,6 +61,9 @@ class Quirks:
     required_choice: str = "required"
     reasoning_echo: str | None = None
     call_id_characters: int | None = None
+    json_schema: bool = True
+    schema_with_tools: bool = True
+    forced_choice: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import ProtocolError
+from ..errors import ConfigurationError, ProtocolError
 from ..framing import loads
 from ..messages import (
     AudioPart,
@@ -26,6 +26,7 @@ from ..messages import (
     ToolResultPart,
     ToolSpec,
 )
+from ..settings import JSONSchema
 from .blocks import parse_arguments
 from .fields import Object, dump, objects, text
 from .refusal import refuse, refused
@@ -33,7 +34,6 @@ from .refusal import refuse, refused
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ..settings import JSONSchema
     from .dialect import Quirks, Request
 
 __all__ = ("encode_request",)
@@ -71,6 +71,10 @@ def _encode_settings(request: Request, quirks: Quirks) -> Object:
         refuse(request, "this provider", "seed")
     if not quirks.top_k:
         refuse(request, "chat completions", "top_k")
+    if not quirks.json_schema and isinstance(settings.response_format, JSONSchema):
+        raise ConfigurationError(
+            f"{request.model}: this provider holds no answer to a schema; use 'json'"
+        )
     fields = {
         quirks.max_tokens_field: settings.max_tokens,
         "temperature": settings.temperature,
