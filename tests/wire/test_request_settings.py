@@ -243,9 +243,9 @@ WHOLE = {
                 {
                     "role": "assistant",
                     "content": "",
-                    "tool_calls": [{"function": {"name": "f", "arguments": {}}}],
+                    "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": {}}}],
                 },
-                {"role": "tool", "content": "out", "tool_name": "f"},
+                {"role": "tool", "content": "out", "tool_name": "f", "tool_call_id": "c"},
             ]
         },
     ],

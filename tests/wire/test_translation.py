@@ -140,7 +140,8 @@ def test_an_answer_means_the_same(source, target, data, document):
     for name in FIGURES[target]:
         figure = getattr(tokens or Usage(), f"{name}_tokens")
         counted = became[-1].metadata["tokens"] or Usage()
-        assert figure in (None, getattr(counted, f"{name}_tokens"))
+        if figure or counted != Usage():  # counts that are all zero are taken for unknown
+            assert figure in (None, getattr(counted, f"{name}_tokens"))
 
 
 def told(values, fields):

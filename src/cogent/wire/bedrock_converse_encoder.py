@@ -250,7 +250,8 @@ def error_body(error: APIError) -> bytes:
 
 def _facts(error: APIError, word: str | None, field: str) -> Object:
     status = error.status or fitting_status(type(error), [])
-    kind = word or error.code or error.type or _ERROR_TYPES.get(status, "InternalServerException")
+    own = error.type if error.type and error.type.endswith("Exception") else None
+    kind = word or own or _ERROR_TYPES.get(status, "InternalServerException")
     return {field: kind, "message": error.message}
 
 
