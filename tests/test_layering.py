@@ -16,9 +16,10 @@ DATA = {"chunks", "errors", "messages", "response", "settings"}
 MAY_IMPORT: dict[str, set[str]] = {
     # what users meet
     "__init__": DATA
-    | {"agent", "auth", "client", "history", "media", "model", "providers", "rate_limit"}
-    | {"retry", "stream"},
-    "agent": DATA | {"caller", "client", "exchange", "limits", "loop", "model", "stream", "tools"},
+    | {"agent", "auth", "client", "history", "media", "model", "pending", "providers"}
+    | {"rate_limit", "retry", "stream"},
+    "agent": DATA
+    | {"caller", "client", "exchange", "limits", "loop", "model", "pending", "stream", "tools"},
     "client": DATA | {"exchange", "retry"},
     "cli": DATA | {"agent", "model", "providers", "testing", "cli"},
     "model": DATA
@@ -48,6 +49,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loop": {"chunks", "errors", "limits", "messages", "response"},
     "media": {"messages"},
     "messages": set(),
+    "pending": {"chunks", "errors", "messages", "response", "wire"},
     "providers": {"errors", "providers", "wire"},
     "rate_limit": set(),
     "response": {"chunks", "messages", "rate_limit"},
@@ -56,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"chunks", "errors", "framing", "messages", "settings", "wire"},
 }
 PURE = {"answer", "chunks", "deadlines", "errors", "framing", "history", "limits", "loop"}
-PURE |= {"messages", "rate_limit", "response", "retry", "settings", "wire"}
+PURE |= {"messages", "pending", "rate_limit", "response", "retry", "settings", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
 KNOW_HTTP_LIBRARIES = {Path("exchange/own_client.py"), Path("exchange/network.py")}
 

@@ -104,6 +104,13 @@ _NAMES = {
         "user",
     ),
     "model": ("Model",),
+    "pending": (
+        "Answer",
+        "Approved",
+        "Denied",
+        "ToolResult",
+        "pending_calls",
+    ),
     "providers": (
         "Credential",
         "Provider",

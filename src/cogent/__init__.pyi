@@ -107,6 +107,13 @@ from .messages import (
 from .model import (
     Model as Model,
 )
+from .pending import (
+    Answer as Answer,
+    Approved as Approved,
+    Denied as Denied,
+    ToolResult as ToolResult,
+    pending_calls as pending_calls,
+)
 from .providers import (
     Credential as Credential,
     Provider as Provider,

@@ -9,17 +9,19 @@ from .limits import Limits
 from .loop import Loop
 from .messages import Message, ToolSpec, system, user
 from .model import Model
+from .pending import close_calls, resumption
 from .settings import Settings
 from .stream import RunStream
 from .tools import toolset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .client import Client
     from .exchange.httpx import HTTPClient
     from .loop import Handling
     from .messages import Content
+    from .pending import Answer
     from .response import Response
     from .tools import AnyTool
 
@@ -95,7 +97,8 @@ class Agent:
         Args:
             message: What the user says: a string, or strings and parts.
             context: A value for this run. It is never sent to the model.
-            message_history: The conversation so far, as ``response.messages`` gives it.
+            message_history: The conversation so far, as ``response.messages`` gives it. Calls in
+                it that wait for an answer are closed as not run; to answer them, see `resume`.
             settings: For this run; they win over the agent's, which win over the model's.
             model: Another model, for this run.
             include_raw: Also hand out each event as a `RawChunk`.
@@ -106,9 +109,8 @@ class Agent:
         Raises:
             ConfigurationError: The model string names no known provider.
         """
-        return self._run(
-            message, message_history, settings, model, context=context, include_raw=include_raw
-        )
+        loop = self._begin(message, message_history)
+        return self._run(loop, settings, model, context=context, include_raw=include_raw)
 
     async def run(
         self,
@@ -139,15 +141,100 @@ class Agent:
             ProviderError: The call failed; ``error.partial`` is what had arrived.
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
-        run = self._run(
-            message, message_history, settings, model, context=context, streamed=self._streamed
-        )
+        loop = self._begin(message, message_history)
+        run = self._run(loop, settings, model, context=context, streamed=self._streamed)
         return await run.drained()
+
+    def resume_stream(
+        self,
+        message_history: Sequence[Message],
+        answers: Mapping[str, Answer],
+        *,
+        context: object = None,
+        settings: Settings | None = None,
+        model: str | Model | None = None,
+        include_raw: bool = False,
+    ) -> RunStream:
+        """Go on where a run ended for the sake of its calls, and stream what comes.
+
+        The approved calls are run first, then the model is asked. Nothing but the history is
+        needed: it may come from another process. The limits count anew.
+
+        Args:
+            message_history: The conversation, as ``response.messages`` of that run gave it.
+            answers: One for each call of ``response.pending``, by call id.
+            context: As for `run_stream`.
+            settings: As for `run_stream`.
+            model: As for `run_stream`.
+            include_raw: As for `run_stream`.
+
+        Returns:
+            The stream. Its ``response.messages`` is the whole conversation; the first of
+            ``new_messages`` holds all results of the calls, those that were known before too.
+
+        Raises:
+            UsageError: No call waits, one has no answer, or an answer is for no call.
+            ConfigurationError: The model string names no known provider.
+        """
+        loop = self._resume(message_history, answers)
+        return self._run(loop, settings, model, context=context, include_raw=include_raw)
+
+    async def resume(
+        self,
+        message_history: Sequence[Message],
+        answers: Mapping[str, Answer],
+        *,
+        context: object = None,
+        settings: Settings | None = None,
+        model: str | Model | None = None,
+    ) -> Response:
+        """Go on where a run ended for the sake of its calls, to the end.
+
+        Args:
+            message_history: As for `resume_stream`.
+            answers: As for `resume_stream`.
+            context: As for `run_stream`.
+            settings: As for `run_stream`.
+            model: As for `run_stream`.
+
+        Returns:
+            The whole answer, without what was said before the calls.
+
+        Raises:
+            UsageError: As for `resume_stream`.
+            ProviderError: The call failed; ``error.partial`` is what had arrived.
+            ConfigurationError: No key, or a setting that the provider cannot honour.
+        """
+        loop = self._resume(message_history, answers)
+        run = self._run(loop, settings, model, context=context, streamed=self._streamed)
+        return await run.drained()
+
+    def _begin(self, message: Content, message_history: Sequence[Message]) -> Loop:
+        history = self._instructed(close_calls(message_history))
+        return Loop(
+            (*history, user(message)),
+            new_from=len(history),
+            tools=self._handlings(),
+            limits=self.limits,
+        )
+
+    def _resume(self, message_history: Sequence[Message], answers: Mapping[str, Answer]) -> Loop:
+        handlings = self._handlings()
+        elsewhere = [name for name, handling in handlings.items() if handling == "leave"]
+        resumed = resumption(message_history, answers, elsewhere)
+        history = self._instructed(close_calls(resumed.history))
+        return Loop(
+            history,
+            new_from=len(history) + 1,  # the results are new
+            tools=handlings,
+            limits=self.limits,
+            resumed=resumed.turn,
+            approved=resumed.approved,
+        )
 
     def _run(
         self,
-        message: Content,
-        message_history: Sequence[Message],
+        loop: Loop,
         settings: Settings | None,
         model: str | Model | None,
         *,
@@ -165,16 +252,15 @@ class Agent:
             include_raw=include_raw,
             streamed=streamed,
         )
-        history = tuple(message_history)
-        if self.instructions and not any(m.role == "system" for m in history):
-            history = (system(self.instructions), *history)
-        loop = Loop(
-            (*history, user(message)),
-            new_from=len(history),
-            tools={name: _handling(tool) for name, tool in self.tools.items()},
-            limits=self.limits,
-        )
         return RunStream(loop, caller)
+
+    def _instructed(self, history: tuple[Message, ...]) -> tuple[Message, ...]:
+        if self.instructions and not any(m.role == "system" for m in history):
+            return (system(self.instructions), *history)
+        return history
+
+    def _handlings(self) -> dict[str, Handling]:
+        return {name: _handling(tool) for name, tool in self.tools.items()}
 
     def _model(self, model: str | Model) -> Model:
         if isinstance(model, Model):

@@ -6,7 +6,7 @@ Pure.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .errors import LimitExceeded, ToolFailed
@@ -81,6 +81,8 @@ class Loop:
         tools: What is done with the calls of each tool that the model was told of. Calls of
             others are run too: the model is told that there is no such tool.
         limits: How much the run may do.
+        resumed: A turn of an earlier run that comes after the history, and whose calls waited.
+        approved: The calls of it that are to be run first.
     """
 
     def __init__(
@@ -90,10 +92,14 @@ class Loop:
         new_from: int = 0,
         tools: Mapping[str, Handling] | None = None,
         limits: Limits | None = None,
+        resumed: Turn | None = None,
+        approved: Sequence[ToolCall] = (),
     ) -> None:
-        self.history = history
         self.new_from = new_from
-        self._turns: list[Turn] = []
+        self._before = history
+        self._turns = [] if resumed is None else [resumed]
+        self._resumed = len(self._turns)
+        self._approved = approved
         self._messages = list(history)  # as far as they are settled; grows with each turn
         self._tokens = 0
         self._tools = tools
@@ -104,13 +110,18 @@ class Loop:
         self._failures: Counter[str] = Counter()  # in a row, by tool
 
     @property
+    def history(self) -> tuple[Message, ...]:
+        """The messages that the run begins with, a resumed turn with its results so far."""
+        return self._before + conversation(self._turns[: self._resumed])
+
+    @property
     def turns(self) -> tuple[Turn, ...]:
         """The turns that have ended, each with the results of its calls so far."""
-        return tuple(self._turns)
+        return tuple(self._turns[self._resumed :])
 
     def begin(self) -> Action:
         """Say what to do first."""
-        return CallModel(self.history)
+        return self._run_tools(self._approved) if self._resumed else CallModel(self._before)
 
     def turn_ended(self, turn: Turn) -> Action:
         """Take a turn that has ended, and say what to do next.
@@ -120,19 +131,10 @@ class Loop:
         """
         self._turns.append(turn)
         self._tokens += (turn.usage and turn.usage.total_tokens) or 0
+        to_run: list[ToolCall] = []
         if turn.finish_reason == "tool_calls" and self._tools is not None:
             to_run = [call for call in turn.tool_calls if self._handling(call) == "run"]
-            new = [call for call in to_run if call.id not in self._started]
-            most = self._limits.tool_calls
-            if most is not None and self._run + len(new) > most:
-                return Stop(LimitExceeded(f"the run may make {most} tool calls", "tool_calls"))
-            for call in new:
-                self._note_start(call)
-        # What was started while the model still spoke is seen to its end, whatever the reason.
-        if self._started:
-            calls = tuple(self._started.values())
-            return RunTools(calls, tuple(filter(self._is_repeated, calls)))
-        return self._go_on()
+        return self._run_tools(to_run)
 
     def may_start(self, call: ToolCall) -> bool:
         """Tell whether a call may be run before its turn has ended; it then counts as started."""
@@ -171,10 +173,20 @@ class Loop:
 
     def note_results(self, results: Sequence[ToolResultPart]) -> None:
         """Keep results with the turn that asked for them, the last of each, in order of calls."""
-        turn = self._turns[-1]
-        known = {result.call_id: result for result in (*turn.results, *results)}
-        ordered = tuple(known[call.id] for call in turn.tool_calls if call.id in known)
-        self._turns[-1] = replace(turn, results=ordered)
+        self._turns[-1] = self._turns[-1].with_results(results)
+
+    def _run_tools(self, calls: Sequence[ToolCall]) -> Action:
+        new = [call for call in calls if call.id not in self._started]
+        most = self._limits.tool_calls
+        if most is not None and self._run + len(new) > most:
+            return Stop(LimitExceeded(f"the run may make {most} tool calls", "tool_calls"))
+        for call in new:
+            self._note_start(call)
+        # What was started while the model still spoke is seen to its end, whatever the reason.
+        if self._started:
+            started = tuple(self._started.values())
+            return RunTools(started, tuple(filter(self._is_repeated, started)))
+        return self._go_on()
 
     def _go_on(self) -> Action:
         """Say what follows a turn whose calls, as far as they are ours to run, were run."""
@@ -182,7 +194,7 @@ class Loop:
         reason = turn.finish_reason or "unknown"
         if self._tools is None or reason not in ("tool_calls", "pause"):
             return Finish(reason)
-        pending = self._pending()
+        pending = turn.open_calls
         if not pending:
             return self._call_again()
         approval = any(self._handling(call) == "approve" for call in pending)
@@ -198,7 +210,7 @@ class Loop:
 
     def _call_again(self) -> Action:
         most = self._limits.turns
-        if most is not None and len(self._turns) >= most:
+        if most is not None and len(self.turns) >= most:
             return Stop(LimitExceeded(f"the run may take {most} turns", "turns"))
         most = self._limits.total_tokens
         if most is not None and self._tokens >= most:
@@ -206,11 +218,6 @@ class Loop:
             return Stop(LimitExceeded(told, "total_tokens"))
         self._messages.extend(conversation(self._turns[-1:]))
         return CallModel(tuple(self._messages))
-
-    def _pending(self) -> tuple[ToolCall, ...]:
-        turn = self._turns[-1]
-        answered = {result.call_id for result in turn.results}
-        return tuple(call for call in turn.tool_calls if call.id not in answered)
 
     def _handling(self, call: ToolCall) -> Handling:
         return (self._tools or {}).get(call.name, "run")

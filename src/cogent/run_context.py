@@ -21,7 +21,8 @@ class RunContext(Generic[ContextT]):
         context: The value that the caller gave to this run. It is never sent to the model.
         call_id: The call's id.
         tool_name: The name under which the model called.
-        turn: Which turn of the run asked for the call, counted from 1.
+        turn: Which turn of the run asked for the call, counted from 1; 0 is the one that a
+            resumed run began with.
     """
 
     context: ContextT

@@ -9,9 +9,11 @@ import httpx2
 
 from cogent import (
     Agent,
+    Approved,
     Chunk,
     Client,
     Credential,
+    Denied,
     ImagePart,
     MediaChunk,
     Message,
@@ -35,6 +37,7 @@ from cogent import (
     ToolCall,
     ToolCallChunk,
     ToolProgressChunk,
+    ToolResult,
     ToolResultChunk,
     ToolSpec,
     TurnChunk,
@@ -98,6 +101,10 @@ async def agents() -> None:
     assert_type(response, Response)
     assert_type(response.messages, tuple[Message, ...])
     assert_type(response.tool_calls, tuple[ToolCall, ...])
+    assert_type(response.pending, tuple[ToolCall, ...])
+    answers = {"c1": Approved(), "c2": Denied("no"), "c3": ToolResult("3"), "c4": "4", "c5": True}
+    assert_type(agent.resume_stream(response.messages, answers), RunStream)
+    assert_type(await agent.resume(response.messages, {"c1": "done"}), Response)
 
 
 async def models() -> None:
