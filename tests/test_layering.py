@@ -16,11 +16,13 @@ DATA = {"chunks", "errors", "messages", "response", "settings"}
 MAY_IMPORT: dict[str, set[str]] = {
     # what users meet
     "__init__": DATA
-    | {"agent", "auth", "client", "history", "media", "model", "pending", "providers"}
-    | {"rate_limit", "retry", "stream"},
+    | {"agent", "auth", "client", "conversation", "history", "media", "model", "pending"}
+    | {"providers", "rate_limit", "retry", "stream", "trim"},
     "agent": DATA
     | {"caller", "client", "exchange", "limits", "loop", "model", "pending", "stream", "tools"},
     "client": DATA | {"exchange", "retry"},
+    "conversation": {"agent", "history", "messages", "model", "pending", "response", "settings"}
+    | {"stream"},
     "cli": DATA | {"agent", "model", "providers", "testing", "cli"},
     "model": DATA
     | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
@@ -55,10 +57,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "response": {"chunks", "messages", "rate_limit"},
     "retry": {"errors"},
     "settings": {"errors"},
+    "trim": {"errors", "messages"},
     "wire": {"chunks", "errors", "framing", "messages", "settings", "wire"},
 }
 PURE = {"answer", "chunks", "deadlines", "errors", "framing", "history", "limits", "loop"}
-PURE |= {"messages", "pending", "rate_limit", "response", "retry", "settings", "wire"}
+PURE |= {"messages", "pending", "rate_limit", "response", "retry", "settings", "trim", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
 KNOW_HTTP_LIBRARIES = {Path("exchange/own_client.py"), Path("exchange/network.py")}
 

@@ -7,6 +7,7 @@ import pytest
 from cogent import (
     Agent,
     Approved,
+    BadRequest,
     Denied,
     LimitExceeded,
     Limits,
@@ -140,6 +141,20 @@ async def test_a_new_message_closes_the_calls_that_wait():
     assert [m.role for m in response.new_messages] == ["user", "assistant"]
 
 
+async def test_a_run_that_failed_goes_on_where_it_was():
+    """Results that are known are not made anew."""
+    failing = Reply(error=BadRequest("no"))
+    asked = calls(("delete", {"name": "a"}))
+    async with running(asked, failing, DONE, tools=TOOLS) as (agent, _):
+        paused = await agent.run("Go.", context=[])
+        with pytest.raises(BadRequest) as caught:
+            await agent.resume(paused.messages, {"c0": True}, context=[])
+        response = await agent.resume(caught.value.partial.messages)
+    assert response.content == "Done."
+    assert results(response) == [("delete", "deleted a", False)]
+    assert [m.role for m in response.new_messages] == ["assistant"]
+
+
 def history(*answered: str) -> tuple[Message, ...]:
     """Give a conversation that ends with calls of which some are answered, each by a message."""
     said = Message("assistant", tuple(ToolCallPart(f"c{i}", "f", "{}") for i in range(3)))
@@ -181,9 +196,11 @@ def test_results_stand_in_the_order_of_the_calls():
     ("messages", "answers", "told"),
     [
         (history(), {"c1": True}, "none is given for 'c0', 'c2'"),
-        (history("c0", "c1"), {"c2": True, "c1": True}, "no call 'c1' waits.*: 'c2'"),
+        (history("c0", "c1"), {"c2": True, "c1": True}, "no call 'c1' waits.* do: 'c2'"),
         (history("c0", "c1"), {"c2": Approved()}, "'c2' of 'f' cannot be approved"),
-        ((*history(), user("Hm.")), {"c0": True}, "no call of this history waits"),
+        ((*history(), user("Hm.")), {"c0": True}, "no call 'c0' waits.* do: none"),
+        ((user("Go."), assistant("Gone.")), {}, "nothing to go on with"),
+        ((), {}, "nothing to go on with"),
     ],
 )
 def test_answers_that_do_not_fit_are_refused(messages, answers, told):

@@ -36,6 +36,7 @@ _NAMES = {
         "Usage",
     ),
     "client": ("Client",),
+    "conversation": ("Conversation",),
     "errors": (
         "APIError",
         "ArgumentsTooLarge",
@@ -135,6 +136,10 @@ _NAMES = {
     "tools": (
         "Tool",
         "tool",
+    ),
+    "trim": (
+        "estimate_tokens",
+        "trim_history",
     ),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

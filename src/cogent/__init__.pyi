@@ -35,6 +35,9 @@ from .chunks import (
 from .client import (
     Client as Client,
 )
+from .conversation import (
+    Conversation as Conversation,
+)
 from .errors import (
     APIError as APIError,
     ArgumentsTooLarge as ArgumentsTooLarge,
@@ -144,4 +147,8 @@ from .stream import (
 from .tools import (
     Tool as Tool,
     tool as tool,
+)
+from .trim import (
+    estimate_tokens as estimate_tokens,
+    trim_history as trim_history,
 )

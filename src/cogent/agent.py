@@ -9,7 +9,7 @@ from .limits import Limits
 from .loop import Loop
 from .messages import Message, ToolSpec, system, user
 from .model import Model
-from .pending import close_calls, resumption
+from .pending import NO_ANSWERS, close_calls, resumption
 from .settings import Settings
 from .stream import RunStream
 from .tools import toolset
@@ -73,7 +73,7 @@ class Agent:
         self.tools = toolset(tools)
         self.limits = limits or Limits()
         self._eager = eager
-        self._streamed = stream is not False
+        self._document = stream is False
         self.settings = settings or Settings()
         self._client = client
         self._http_client = http_client
@@ -142,13 +142,12 @@ class Agent:
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
         loop = self._begin(message, message_history)
-        run = self._run(loop, settings, model, context=context, streamed=self._streamed)
-        return await run.drained()
+        return await self._run(loop, settings, model, context=context).drained()
 
     def resume_stream(
         self,
         message_history: Sequence[Message],
-        answers: Mapping[str, Answer],
+        answers: Mapping[str, Answer] = NO_ANSWERS,
         *,
         context: object = None,
         settings: Settings | None = None,
@@ -158,7 +157,8 @@ class Agent:
         """Go on where a run ended for the sake of its calls, and stream what comes.
 
         The approved calls are run first, then the model is asked. Nothing but the history is
-        needed: it may come from another process. The limits count anew.
+        needed: it may come from another process. The limits count anew. A run that failed or
+        was stopped before the model had the last word goes on likewise, without answers.
 
         Args:
             message_history: The conversation, as ``response.messages`` of that run gave it.
@@ -173,7 +173,8 @@ class Agent:
             ``new_messages`` holds all results of the calls, those that were known before too.
 
         Raises:
-            UsageError: No call waits, one has no answer, or an answer is for no call.
+            UsageError: A call has no answer, an answer is for no call, or there is nothing to
+                go on with.
             ConfigurationError: The model string names no known provider.
         """
         loop = self._resume(message_history, answers)
@@ -182,7 +183,7 @@ class Agent:
     async def resume(
         self,
         message_history: Sequence[Message],
-        answers: Mapping[str, Answer],
+        answers: Mapping[str, Answer] = NO_ANSWERS,
         *,
         context: object = None,
         settings: Settings | None = None,
@@ -206,8 +207,7 @@ class Agent:
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
         loop = self._resume(message_history, answers)
-        run = self._run(loop, settings, model, context=context, streamed=self._streamed)
-        return await run.drained()
+        return await self._run(loop, settings, model, context=context).drained()
 
     def _begin(self, message: Content, message_history: Sequence[Message]) -> Loop:
         history = self._instructed(close_calls(message_history))
@@ -225,7 +225,7 @@ class Agent:
         history = self._instructed(close_calls(resumed.history))
         return Loop(
             history,
-            new_from=len(history) + 1,  # the results are new
+            new_from=len(history) + (resumed.turn is not None),  # its results are new
             tools=handlings,
             limits=self.limits,
             resumed=resumed.turn,
@@ -240,7 +240,6 @@ class Agent:
         *,
         context: object,
         include_raw: bool = False,
-        streamed: bool = True,
     ) -> RunStream:
         caller = Caller(
             self.model if model is None else self._model(model),
@@ -250,7 +249,7 @@ class Agent:
             eager=self._eager,
             settings=(settings or Settings()).over(self.settings),
             include_raw=include_raw,
-            streamed=streamed,
+            document=self._document,
         )
         return RunStream(loop, caller)
 

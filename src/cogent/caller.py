@@ -32,7 +32,7 @@ class Caller:
         eager: Start tools while the model still speaks, where a shared client lends its tasks.
         settings: For each call.
         include_raw: Also hand out each event as a `RawChunk`.
-        streamed: Ask for a stream, and not for one document.
+        document: Ask for one document, and not for a stream, if the answer is read as a whole.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Caller:
         eager: bool = False,
         settings: Settings | None = None,
         include_raw: bool = False,
-        streamed: bool = True,
+        document: bool = False,
     ) -> None:
         self.eager = eager and model.tasks is not None
         self._limits = limits or Limits()
@@ -56,9 +56,14 @@ class Caller:
         self._context = context
         self._settings = settings
         self._include_raw = include_raw
-        self._streamed = streamed
+        self._document = document
+        self._streamed = True
         self._transport: Transport | None = None
         self._owned = False
+
+    def read_whole(self) -> None:
+        """Take note, before the first call, that nobody looks at the pieces of the answer."""
+        self._streamed = not self._document
 
     def call(self, messages: tuple[Message, ...]) -> ModelCall:
         """Prepare a call; nothing is sent before its first step."""

@@ -127,7 +127,7 @@ class Model:
             ProviderError: The call failed.
         """
         history = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        caller = Caller(self, toolset(tools), settings=settings, streamed=False)
+        caller = Caller(self, toolset(tools), settings=settings, document=True)
         return await RunStream(Loop(history, new_from=len(history)), caller).drained()
 
     def prepare(

@@ -7,6 +7,7 @@ and at another time. Pure.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from .errors import UsageError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .chunks import ToolCall
 
 __all__ = (
+    "NO_ANSWERS",
     "Answer",
     "Approved",
     "Denied",
@@ -64,20 +66,22 @@ Answer: TypeAlias = Approved | Denied | ToolResult | str | bool
 """What to do with a call that waits: a string is its result, ``True`` and ``False`` approve and
 deny."""
 
+NO_ANSWERS: Mapping[str, Answer] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
     """Where a run goes on.
 
     Attributes:
-        history: The messages before the turn whose calls waited.
+        history: The messages before the turn whose calls waited, or all where none did.
         turn: That turn, with the results that are known.
         approved: The calls of it that are to be run.
     """
 
     history: tuple[Message, ...]
-    turn: Turn
-    approved: tuple[ToolCall, ...]
+    turn: Turn | None = None
+    approved: tuple[ToolCall, ...] = ()
 
 
 def pending_calls(history: Sequence[Message]) -> tuple[ToolCall, ...]:
@@ -104,17 +108,20 @@ def resumption(
         elsewhere: Names of the tools that cannot be run here.
 
     Raises:
-        UsageError: No call waits, one has no answer, an answer is for none of them, or a call
-            is approved that cannot be run here.
+        UsageError: A call has no answer, an answer is for no call that waits, a call is approved
+            that cannot be run here, or the model has had the last word.
     """
     turn = _last_turn(history)
     calls = {call.id: call for call in turn.open_calls}
-    if not calls:
-        raise UsageError("no call of this history waits for an answer: send a message with run()")
+    if not calls and not answers:
+        if not history or history[-1].role not in ("user", "tool"):
+            raise UsageError("there is nothing to go on with: send a message with run()")
+        return Resumption(tuple(history))
     if missing := _listed(calls.keys() - answers.keys()):
         raise UsageError(f"answer every call that waits: none is given for {missing}")
     if unknown := _listed(answers.keys() - calls.keys()):
-        raise UsageError(f"no call {unknown} waits for an answer; these do: {_listed(calls)}")
+        waiting = _listed(calls) or "none"
+        raise UsageError(f"no call {unknown} waits for an answer; those that do: {waiting}")
     approved: list[ToolCall] = []
     results = list(turn.results)
     for call in calls.values():

@@ -126,9 +126,13 @@ class RunStream(AsyncIterator[Chunk]):
     async def drained(self) -> Response:
         """Read to the end, and give the whole `Response`; the stream is closed in any case.
 
+        Where nothing was read before, an agent with ``stream=False`` asks for one document.
+
         Raises:
             ProviderError: The call failed.
         """
+        if not self.started:
+            self._caller.read_whole()
         async with self:
             async for _ in self:
                 pass
@@ -163,6 +167,11 @@ class RunStream(AsyncIterator[Chunk]):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    @property
+    def started(self) -> bool:
+        """Whether the stream was used, and so may have sent something."""
+        return self._began is not None
 
     @property
     def partial(self) -> Response:

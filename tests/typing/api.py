@@ -9,6 +9,7 @@ import httpx2
 
 from cogent import (
     Agent,
+    Answer,
     Approved,
     Chunk,
     Client,
@@ -102,7 +103,8 @@ async def agents() -> None:
     assert_type(response.messages, tuple[Message, ...])
     assert_type(response.tool_calls, tuple[ToolCall, ...])
     assert_type(response.pending, tuple[ToolCall, ...])
-    answers = {"c1": Approved(), "c2": Denied("no"), "c3": ToolResult("3"), "c4": "4", "c5": True}
+    answers: dict[str, Answer] = {"c1": Approved(), "c2": Denied("no"), "c3": True}
+    answers |= {"c4": ToolResult("4"), "c5": "5"}
     assert_type(agent.resume_stream(response.messages, answers), RunStream)
     assert_type(await agent.resume(response.messages, {"c1": "done"}), Response)
 
