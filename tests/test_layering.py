@@ -19,16 +19,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"agent", "auth", "client", "conversation", "history", "media", "model", "pending"}
     | {"providers", "rate_limit", "retry", "stream", "trim"},
     "agent": DATA
-    | {"caller", "client", "exchange", "limits", "loop", "model", "pending", "stream", "tools"},
+    | {"caller", "client", "exchange", "fallback", "limits", "loop", "model", "pending", "stream"}
+    | {"tools"},
     "client": DATA | {"exchange", "retry"},
-    "conversation": {"agent", "history", "messages", "model", "pending", "response", "settings"}
+    "conversation": {"agent", "fallback", "history", "messages", "pending", "response", "settings"}
     | {"stream"},
     "cli": DATA | {"agent", "model", "providers", "testing", "cli"},
     "model": DATA
     | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
     | {"tools", "wire"},
     "caller": DATA | {"call", "exchange", "limits", "model", "tool_batch", "tools"},
-    "stream": DATA | {"call", "caller", "exchange", "loop", "tool_batch"},
+    "fallback": DATA | {"call", "caller", "model", "rate_limit", "tool_batch", "wire"},
+    "stream": DATA | {"call", "caller", "exchange", "fallback", "loop", "tool_batch"},
     "testing": DATA | {"framing", "wire", "testing"},
     # tools
     "run_context": set(),

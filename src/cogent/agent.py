@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .caller import Caller
+from .errors import ConfigurationError
+from .fallback import FallbackCaller, may_work_elsewhere
 from .limits import Limits
 from .loop import Loop
 from .messages import Message, ToolSpec, system, user
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from .client import Client
     from .exchange.httpx import HTTPClient
+    from .fallback import FallbackOn, ModelChoice
     from .loop import Handling
     from .messages import Content
     from .pending import Answer
@@ -36,6 +39,7 @@ class Agent:
 
     Args:
         model: ``provider:model``, a bare name that is known to be one provider's, or a `Model`.
+            Of several, the next is asked where one fails before its first content.
         name: For people, logs and traces.
         instructions: The system message of every run.
         tools: What the model may call: functions, `Tool` objects, and `ToolSpec` for tools that
@@ -45,25 +49,29 @@ class Agent:
             the model still speaks. An answer that is then cut off has had its effects.
         stream: ``False`` makes `run` ask for one JSON document, as some deployments cannot
             stream. `run_stream` streams on any agent.
+        fallback_on: Which errors are answered by asking the next model: classes, or a function
+            that tells. By default those that may pass, a used-up quota and a deadline. Each model
+            is tried again first, as its retry policy says.
         settings: For every run of this agent.
         client: Connections to share; without one, each run has its own.
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use.
 
     Raises:
-        ConfigurationError: The model string names no known provider, or a tool is not one that a
-            model could call.
+        ConfigurationError: There is no model, its string names no known provider, or a tool is
+            not one that a model could call.
     """
 
     def __init__(
         self,
         *,
-        model: str | Model,
+        model: ModelChoice,
         name: str = "agent",
         instructions: str | None = None,
         tools: Sequence[AnyTool | ToolSpec | Callable[..., object]] = (),
         limits: Limits | None = None,
         eager: bool = False,
         stream: bool | None = None,
+        fallback_on: FallbackOn = may_work_elsewhere,
         settings: Settings | None = None,
         client: Client | None = None,
         http_client: HTTPClient | None = None,
@@ -77,10 +85,17 @@ class Agent:
         self.settings = settings or Settings()
         self._client = client
         self._http_client = http_client
-        self.model = self._model(model)
+        self._fallback_on = fallback_on
+        self.models = self._chosen(model)
 
     def __repr__(self) -> str:
-        return f"Agent(name={self.name!r}, model={self.model!r})"
+        shown = self.models if len(self.models) > 1 else self.model
+        return f"Agent(name={self.name!r}, model={shown!r})"
+
+    @property
+    def model(self) -> Model:
+        """The first model."""
+        return self.models[0]
 
     def run_stream(
         self,
@@ -89,7 +104,7 @@ class Agent:
         context: object = None,
         message_history: Sequence[Message] = (),
         settings: Settings | None = None,
-        model: str | Model | None = None,
+        model: ModelChoice | None = None,
         include_raw: bool = False,
     ) -> RunStream:
         """Run the agent, and stream what comes.
@@ -100,7 +115,7 @@ class Agent:
             message_history: The conversation so far, as ``response.messages`` gives it. Calls in
                 it that wait for an answer are closed as not run; to answer them, see `resume`.
             settings: For this run; they win over the agent's, which win over the model's.
-            model: Another model, for this run.
+            model: Another model, or several, for this run.
             include_raw: Also hand out each event as a `RawChunk`.
 
         Returns:
@@ -119,7 +134,7 @@ class Agent:
         context: object = None,
         message_history: Sequence[Message] = (),
         settings: Settings | None = None,
-        model: str | Model | None = None,
+        model: ModelChoice | None = None,
     ) -> Response:
         """Run the agent to its end.
 
@@ -151,7 +166,7 @@ class Agent:
         *,
         context: object = None,
         settings: Settings | None = None,
-        model: str | Model | None = None,
+        model: ModelChoice | None = None,
         include_raw: bool = False,
     ) -> RunStream:
         """Go on where a run ended for the sake of its calls, and stream what comes.
@@ -187,7 +202,7 @@ class Agent:
         *,
         context: object = None,
         settings: Settings | None = None,
-        model: str | Model | None = None,
+        model: ModelChoice | None = None,
     ) -> Response:
         """Go on where a run ended for the sake of its calls, to the end.
 
@@ -236,22 +251,28 @@ class Agent:
         self,
         loop: Loop,
         settings: Settings | None,
-        model: str | Model | None,
+        model: ModelChoice | None,
         *,
         context: object,
         include_raw: bool = False,
     ) -> RunStream:
-        caller = Caller(
-            self.model if model is None else self._model(model),
-            self.tools,
-            context=context,
-            limits=self.limits,
-            eager=self._eager,
-            settings=(settings or Settings()).over(self.settings),
-            include_raw=include_raw,
-            document=self._document,
+        callers = [
+            Caller(
+                each,
+                self.tools,
+                context=context,
+                limits=self.limits,
+                eager=self._eager,
+                settings=(settings or Settings()).over(self.settings),
+                include_raw=include_raw,
+                document=self._document,
+            )
+            for each in (self.models if model is None else self._chosen(model))
+        ]
+        several = len(callers) > 1
+        return RunStream(
+            loop, FallbackCaller(callers, self._fallback_on) if several else callers[0]
         )
-        return RunStream(loop, caller)
 
     def _instructed(self, history: tuple[Message, ...]) -> tuple[Message, ...]:
         if self.instructions and not any(m.role == "system" for m in history):
@@ -260,6 +281,12 @@ class Agent:
 
     def _handlings(self) -> dict[str, Handling]:
         return {name: _handling(tool) for name, tool in self.tools.items()}
+
+    def _chosen(self, choice: ModelChoice) -> tuple[Model, ...]:
+        models = (choice,) if isinstance(choice, str | Model) else tuple(choice)
+        if not models:
+            raise ConfigurationError("give at least one model")
+        return tuple(map(self._model, models))
 
     def _model(self, model: str | Model) -> Model:
         if isinstance(model, Model):

@@ -50,7 +50,7 @@ class Caller:
         self.eager = eager and model.tasks is not None
         self._limits = limits or Limits()
         self.total_seconds = self._limits.total_seconds
-        self._model = model
+        self.model = model
         self._tools = tools
         self._specs = tuple(t.spec if isinstance(t, Tool) else t for t in tools.values())
         self._context = context
@@ -68,8 +68,8 @@ class Caller:
     def call(self, messages: tuple[Message, ...]) -> ModelCall:
         """Prepare a call; nothing is sent before its first step."""
         if self._transport is None:
-            self._transport, self._owned = self._model.open_transport()
-        return self._model.prepare(
+            self._transport, self._owned = self.model.open_transport()
+        return self.model.prepare(
             messages,
             transport=self._transport,
             tools=self._specs,
@@ -85,7 +85,7 @@ class Caller:
             context=self._context,
             turn=turn,
             seconds=self._limits.tool_seconds,
-            group=self._model.tasks,
+            group=self.model.tasks,
         )
 
     async def aclose(self) -> None:

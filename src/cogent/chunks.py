@@ -384,12 +384,14 @@ class RetryChunk(StreamChunk):
         attempt: The try that failed, counted from 1.
         delay: Seconds until the next one.
         error: One line about what failed.
+        model: The model that is asked next, where it is another one.
     """
 
     kind: ClassVar[Literal["retry"]] = "retry"
     attempt: int = 1
     delay: float = 0.0
     error: str = ""
+    model: str | None = None
 
 
 @final

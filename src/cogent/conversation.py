@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from typing import Self, Unpack
 
     from .agent import Agent
+    from .fallback import ModelChoice
     from .messages import Content, Message
-    from .model import Model
     from .pending import Answer
     from .response import Response
     from .settings import Settings
@@ -27,7 +27,7 @@ class RunOptions(TypedDict, total=False):
 
     context: object
     settings: Settings | None
-    model: str | Model | None
+    model: ModelChoice | None
     include_raw: bool
 
 

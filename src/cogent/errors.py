@@ -164,6 +164,7 @@ class ProviderError(CogentError):
         retry_after: Seconds that the server asks to wait, if it does.
         rate_limit: What the answer's headers tell of the provider's limits.
         partial: The `Response` so far; no text that has arrived is lost.
+        earlier: What the models failed with that this run asked before this one, in order.
     """
 
     retryable = False
@@ -181,6 +182,7 @@ class ProviderError(CogentError):
         self.request_id: str | None = None
         self.rate_limit: RateLimit | None = None
         self.partial: Response | None = None
+        self.earlier: tuple[ProviderError, ...] = ()
 
     def __str__(self) -> str:
         facts = []

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .call import ModelCall
     from .caller import Caller
     from .chunks import FinishReason, Metadata
+    from .fallback import FallbackCall, FallbackCaller
     from .loop import Action, Loop
     from .tool_batch import ToolBatch
 
@@ -50,12 +51,12 @@ class RunStream(AsyncIterator[Chunk]):
     the task that waited. One task may wait for a chunk at a time.
     """
 
-    def __init__(self, loop: Loop, caller: Caller) -> None:
+    def __init__(self, loop: Loop, caller: Caller | FallbackCaller) -> None:
         self._loop = loop
         self._caller = caller
         self._ready: deque[Chunk] = deque()
         self._next: Action | None = None  # what to do before the current call can go on
-        self._call: ModelCall | None = None
+        self._call: ModelCall | FallbackCall | None = None
         self._in_turn = False  # the current call has not come to its end
         self._batch: ToolBatch | None = None  # the calls of this turn that were started
         self._handed = 0

@@ -85,6 +85,8 @@ def by_kind(chunk: Chunk) -> str:
 
 
 async def agents() -> None:
+    Agent(model=["gpt-4o", Model("claude-sonnet-4-5")], fallback_on=(ProviderError,))
+    Agent(model="gpt-4o", fallback_on=lambda error: error.retryable)
     agent = Agent(name="writer", model="gpt-4o", instructions="Be brief.", stream=True)
     stream = agent.run_stream("Hello", context={"user": 1}, include_raw=True)
     assert_type(stream, RunStream)
