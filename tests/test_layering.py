@@ -19,8 +19,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"agent", "auth", "client", "conversation", "history", "media", "model", "pending"}
     | {"providers", "rate_limit", "retry", "stream", "trim"},
     "agent": DATA
-    | {"caller", "client", "exchange", "fallback", "limits", "loop", "model", "pending", "stream"}
-    | {"tools"},
+    | {"caller", "client", "exchange", "fallback", "instructions", "limits", "loop", "model"}
+    | {"pending", "stream", "tools"},
     "client": DATA | {"exchange", "retry"},
     "conversation": {"agent", "fallback", "history", "messages", "pending", "response", "settings"}
     | {"stream"},
@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
     | {"tools", "wire"},
     "caller": DATA | {"call", "exchange", "limits", "model", "tool_batch", "tools"},
+    "instructions": {"messages", "run_context"},
     "fallback": DATA | {"call", "caller", "model", "rate_limit", "tool_batch", "wire"},
     "stream": DATA | {"call", "caller", "exchange", "fallback", "loop", "tool_batch"},
     "testing": DATA | {"framing", "wire", "testing"},

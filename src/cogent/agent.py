@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .caller import Caller
 from .errors import ConfigurationError
 from .fallback import FallbackCaller, may_work_elsewhere
+from .instructions import instructed, make_instructions
 from .limits import Limits
 from .loop import Loop
-from .messages import Message, ToolSpec, system, user
+from .messages import Message, ToolSpec, user
 from .model import Model
 from .pending import NO_ANSWERS, close_calls, resumption
 from .settings import Settings
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .exchange.httpx import HTTPClient
     from .fallback import FallbackOn, ModelChoice
+    from .instructions import Instructions
     from .loop import Handling
     from .messages import Content
     from .pending import Answer
@@ -41,7 +44,9 @@ class Agent:
         model: ``provider:model``, a bare name that is known to be one provider's, or a `Model`.
             Of several, the next is asked where one fails before its first content.
         name: For people, logs and traces.
-        instructions: The system message of every run.
+        instructions: The system message of every run: a text, kept where a history has one; or a
+            function of a `RunContext`, sync or async, which makes one anew for each run, in place
+            of what its history begins with.
         tools: What the model may call: functions, `Tool` objects, and `ToolSpec` for tools that
             are run elsewhere: their calls end the run.
         limits: How much one run may do.
@@ -66,7 +71,7 @@ class Agent:
         *,
         model: ModelChoice,
         name: str = "agent",
-        instructions: str | None = None,
+        instructions: Instructions | None = None,
         tools: Sequence[AnyTool | ToolSpec | Callable[..., object]] = (),
         limits: Limits | None = None,
         eager: bool = False,
@@ -225,7 +230,7 @@ class Agent:
         return await self._run(loop, settings, model, context=context).drained()
 
     def _begin(self, message: Content, message_history: Sequence[Message]) -> Loop:
-        history = self._instructed(close_calls(message_history))
+        history = instructed(close_calls(message_history), self.instructions)
         return Loop(
             (*history, user(message)),
             new_from=len(history),
@@ -237,7 +242,7 @@ class Agent:
         handlings = self._handlings()
         elsewhere = [name for name, handling in handlings.items() if handling == "leave"]
         resumed = resumption(message_history, answers, elsewhere)
-        history = self._instructed(close_calls(resumed.history))
+        history = instructed(close_calls(resumed.history), self.instructions)
         return Loop(
             history,
             new_from=len(history) + (resumed.turn is not None),  # its results are new
@@ -270,14 +275,10 @@ class Agent:
             for each in (self.models if model is None else self._chosen(model))
         ]
         several = len(callers) > 1
-        return RunStream(
-            loop, FallbackCaller(callers, self._fallback_on) if several else callers[0]
-        )
-
-    def _instructed(self, history: tuple[Message, ...]) -> tuple[Message, ...]:
-        if self.instructions and not any(m.role == "system" for m in history):
-            return (system(self.instructions), *history)
-        return history
+        caller = FallbackCaller(callers, self._fallback_on) if several else callers[0]
+        if self.instructions is None or isinstance(self.instructions, str):
+            return RunStream(loop, caller)
+        return RunStream(loop, caller, partial(make_instructions, self.instructions, context))
 
     def _handlings(self) -> dict[str, Handling]:
         return {name: _handling(tool) for name, tool in self.tools.items()}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from .errors import LimitExceeded, ToolFailed
 from .limits import Limits
+from .messages import system
 from .response import Turn, conversation
 
 if TYPE_CHECKING:
@@ -118,6 +119,14 @@ class Loop:
     def turns(self) -> tuple[Turn, ...]:
         """The turns that have ended, each with the results of its calls so far."""
         return tuple(self._turns[self._resumed :])
+
+    def instruct(self, text: str) -> None:
+        """Begin the conversation with these instructions, in place of those it begins with."""
+        told = self._before[bool(self._before and self._before[0].role == "system") :]
+        told = (system(text), *told) if text else told
+        self.new_from += len(told) - len(self._before)
+        self._before = told
+        self._messages = list(told)
 
     def begin(self) -> Action:
         """Say what to do first."""

@@ -1,4 +1,4 @@
-"""What a tool is told of the run that calls it."""
+"""What a tool, or a function that makes instructions, is told of the run."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ ContextT = TypeVar("ContextT")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext(Generic[ContextT]):
     """One call of a tool, as the tool sees it: a parameter of this type is not the model's.
+
+    A function that makes instructions gets the context alone.
 
     Attributes:
         context: The value that the caller gave to this run. It is never sent to the model.

@@ -16,7 +16,7 @@ import anyio
 
 from .chunks import Chunk, NoticeChunk, RawChunk, RetryChunk, TurnChunk
 from .errors import LimitExceeded, ProviderError, RunError, UsageError
-from .exchange import Interrupted
+from .exchange import Interrupted, Wait
 from .loop import CallModel, Finish, RunTools, Stop
 from .response import Response, Turn
 
@@ -51,9 +51,16 @@ class RunStream(AsyncIterator[Chunk]):
     the task that waited. One task may wait for a chunk at a time.
     """
 
-    def __init__(self, loop: Loop, caller: Caller | FallbackCaller) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        caller: Caller | FallbackCaller,
+        instructions: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
         self._loop = loop
         self._caller = caller
+        self._instructions = instructions
+        self._wait = Wait()  # for what the caller's own functions do before the model is asked
         self._ready: deque[Chunk] = deque()
         self._next: Action | None = None  # what to do before the current call can go on
         self._call: ModelCall | FallbackCall | None = None
@@ -259,7 +266,8 @@ class RunStream(AsyncIterator[Chunk]):
             return
         if self._began is None:
             self._began = anyio.current_time()
-            self._next = self._loop.begin()
+            await self._within_limit(self._begin)
+            self._stop_if_asked()
         chunks: list[Chunk] = []
         while not chunks:
             await self._prepare()
@@ -270,6 +278,12 @@ class RunStream(AsyncIterator[Chunk]):
         if self._first is None and not isinstance(chunks[0], RetryChunk):
             self._first = self._elapsed
         self._ready.extend(chunks)
+
+    async def _begin(self) -> list[Chunk]:
+        if self._instructions is not None:
+            self._loop.instruct(await self._wait.run(None, self._instructions))
+        self._next = self._loop.begin()
+        return []
 
     async def _prepare(self) -> None:
         """Do what the loop has decided, if it has."""
@@ -334,7 +348,7 @@ class RunStream(AsyncIterator[Chunk]):
         raise LimitExceeded(f"the run may take {seconds:g} seconds", "total_seconds")
 
     def _interrupt(self) -> None:
-        for work in (self._call, self._batch):
+        for work in (self._wait, self._call, self._batch):
             if work is not None:
                 work.interrupt()
 
