@@ -16,11 +16,11 @@ DATA = {"chunks", "errors", "messages", "response", "settings"}
 MAY_IMPORT: dict[str, set[str]] = {
     # what users meet
     "__init__": DATA
-    | {"agent", "auth", "client", "conversation", "history", "media", "model", "pending"}
-    | {"providers", "rate_limit", "retry", "stream", "trim"},
+    | {"agent", "auth", "client", "conversation", "history", "hooks", "media", "model"}
+    | {"pending", "providers", "rate_limit", "retry", "stream", "trim"},
     "agent": DATA
-    | {"caller", "client", "exchange", "fallback", "instructions", "limits", "loop", "model"}
-    | {"pending", "stream", "tools"},
+    | {"caller", "client", "exchange", "fallback", "hooks", "instructions", "limits", "loop"}
+    | {"model", "pending", "stream", "tools"},
     "client": DATA | {"exchange", "retry"},
     "conversation": {"agent", "fallback", "history", "messages", "pending", "response", "settings"}
     | {"stream"},
@@ -28,17 +28,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "model": DATA
     | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
     | {"tools", "wire"},
-    "caller": DATA | {"call", "exchange", "limits", "model", "tool_batch", "tools"},
+    "caller": DATA | {"call", "exchange", "hooks", "limits", "model", "tool_batch", "tools"},
+    "hooks": {"chunks", "messages", "pending", "response", "run_context"},
     "instructions": {"messages", "run_context"},
     "fallback": DATA | {"call", "caller", "model", "rate_limit", "tool_batch", "wire"},
-    "stream": DATA | {"call", "caller", "exchange", "fallback", "loop", "tool_batch"},
+    "stream": DATA
+    | {"call", "caller", "exchange", "fallback", "loop", "run_context", "tool_batch"},
     "testing": DATA | {"framing", "wire", "testing"},
     # tools
     "run_context": set(),
     "tool_signature": {"errors", "run_context"},
     "tools": {"errors", "messages", "tool_signature"},
     "tool_call": DATA | {"run_context", "tools"},
-    "tool_batch": DATA | {"exchange", "run_context", "tool_call", "tools"},
+    "tool_batch": DATA | {"exchange", "hooks", "pending", "run_context", "tool_call", "tools"},
     # one call
     "auth": {"exchange", "providers"},
     "answer": {"chunks", "errors", "framing", "wire"},

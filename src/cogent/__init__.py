@@ -77,6 +77,7 @@ _NAMES = {
         "dump_history",
         "load_history",
     ),
+    "hooks": ("Hooks",),
     "limits": ("Limits",),
     "media": (
         "audio",

@@ -78,6 +78,9 @@ from .history import (
     dump_history as dump_history,
     load_history as load_history,
 )
+from .hooks import (
+    Hooks as Hooks,
+)
 from .limits import (
     Limits as Limits,
 )

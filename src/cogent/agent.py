@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .caller import Caller
 from .errors import ConfigurationError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .exchange.httpx import HTTPClient
     from .fallback import FallbackOn, ModelChoice
+    from .hooks import Hooks
     from .instructions import Instructions
     from .loop import Handling
     from .messages import Content
@@ -50,6 +51,7 @@ class Agent:
         tools: What the model may call: functions, `Tool` objects, and `ToolSpec` for tools that
             are run elsewhere: their calls end the run.
         limits: How much one run may do.
+        hooks: What the application does around each model call and each tool call.
         eager: With a `Client`, start a tool as soon as its call is complete on the wire, while
             the model still speaks. An answer that is then cut off has had its effects.
         stream: ``False`` makes `run` ask for one JSON document, as some deployments cannot
@@ -74,6 +76,7 @@ class Agent:
         instructions: Instructions | None = None,
         tools: Sequence[AnyTool | ToolSpec | Callable[..., object]] = (),
         limits: Limits | None = None,
+        hooks: Hooks[Any] | None = None,
         eager: bool = False,
         stream: bool | None = None,
         fallback_on: FallbackOn = may_work_elsewhere,
@@ -85,6 +88,7 @@ class Agent:
         self.instructions = instructions
         self.tools = toolset(tools)
         self.limits = limits or Limits()
+        self.hooks = hooks
         self._eager = eager
         self._document = stream is False
         self.settings = settings or Settings()
@@ -267,6 +271,7 @@ class Agent:
                 self.tools,
                 context=context,
                 limits=self.limits,
+                hooks=self.hooks,
                 eager=self._eager,
                 settings=(settings or Settings()).over(self.settings),
                 include_raw=include_raw,

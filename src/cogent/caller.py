@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .limits import Limits
 from .tool_batch import ToolBatch
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .call import ModelCall
     from .exchange import Transport
+    from .hooks import Hooks
     from .messages import Message, ToolSpec
     from .model import Model
     from .settings import Settings
@@ -29,6 +30,7 @@ class Caller:
         tools: What the model is told of, by name.
         context: The value that tools get.
         limits: How long tools and the run may take.
+        hooks: What the application does around each call.
         eager: Start tools while the model still speaks, where a shared client lends its tasks.
         settings: For each call.
         include_raw: Also hand out each event as a `RawChunk`.
@@ -42,6 +44,7 @@ class Caller:
         *,
         context: object = None,
         limits: Limits | None = None,
+        hooks: Hooks[Any] | None = None,
         eager: bool = False,
         settings: Settings | None = None,
         include_raw: bool = False,
@@ -53,7 +56,8 @@ class Caller:
         self.model = model
         self._tools = tools
         self._specs = tuple(t.spec if isinstance(t, Tool) else t for t in tools.values())
-        self._context = context
+        self.hooks = hooks
+        self.context = context
         self._settings = settings
         self._include_raw = include_raw
         self._document = document
@@ -82,10 +86,11 @@ class Caller:
         """Prepare to run the calls of a turn, counted from 1."""
         return ToolBatch(
             self._tools,
-            context=self._context,
+            context=self.context,
             turn=turn,
             seconds=self._limits.tool_seconds,
             group=self.model.tasks,
+            hooks=self.hooks,
         )
 
     async def aclose(self) -> None:

@@ -49,6 +49,8 @@ class FallbackCaller:
     def __init__(self, callers: Sequence[Caller], on: FallbackOn = may_work_elsewhere) -> None:
         self.eager = callers[0].eager
         self.total_seconds = callers[0].total_seconds
+        self.hooks = callers[0].hooks
+        self.context = callers[0].context
         self._callers = callers
         self._on = on
         self._checked = False

@@ -29,6 +29,7 @@ __all__ = (
     "ToolResult",
     "close_calls",
     "pending_calls",
+    "result_of",
     "resumption",
 )
 
@@ -125,7 +126,7 @@ def resumption(
     approved: list[ToolCall] = []
     results = list(turn.results)
     for call in calls.values():
-        result = _result(call, answers[call.id])
+        result = result_of(call, answers[call.id])
         if result is not None:
             results.append(result)
         elif call.name in elsewhere:
@@ -176,7 +177,7 @@ def _last_turn(history: Sequence[Message]) -> Turn:
     return Turn(message, "tool_calls", tool_calls=tuple(calls), results=known)
 
 
-def _result(call: ToolCall, answer: Answer) -> ToolResultPart | None:
+def result_of(call: ToolCall, answer: Answer) -> ToolResultPart | None:
     """Give the result that an answer amounts to; ``None`` where the call is to be run."""
     match answer:
         case Approved() | True:
@@ -185,7 +186,7 @@ def _result(call: ToolCall, answer: Answer) -> ToolResultPart | None:
             told = f"The call was denied: {reason}" if reason else "The call was denied."
             return ToolResultPart(call.id, call.name, told, is_error=True)
         case False:
-            return _result(call, Denied())
+            return result_of(call, Denied())
         case ToolResult(result, is_error):
             return ToolResultPart(call.id, call.name, result, is_error)
         case str():

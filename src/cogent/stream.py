@@ -10,7 +10,8 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
@@ -19,6 +20,7 @@ from .errors import LimitExceeded, ProviderError, RunError, UsageError
 from .exchange import Interrupted, Wait
 from .loop import CallModel, Finish, RunTools, Stop
 from .response import Response, Turn
+from .run_context import RunContext
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from .tool_batch import ToolBatch
 
 __all__ = ("RunStream", "TextStream")
+
+T = TypeVar("T")
 
 CLOSE_SECONDS = 5.0
 """Most time that letting go of a connection takes, or is waited for where another task does it."""
@@ -64,6 +68,7 @@ class RunStream(AsyncIterator[Chunk]):
         self._ready: deque[Chunk] = deque()
         self._next: Action | None = None  # what to do before the current call can go on
         self._call: ModelCall | FallbackCall | None = None
+        self._held: TurnChunk | None = None  # the end of the current turn, not shown to hooks yet
         self._in_turn = False  # the current call has not come to its end
         self._batch: ToolBatch | None = None  # the calls of this turn that were started
         self._handed = 0
@@ -295,7 +300,12 @@ class RunStream(AsyncIterator[Chunk]):
             await self._call.aclose()
             self._stop_if_asked()
         if isinstance(action, CallModel):
-            self._call = self._caller.call(action.messages)
+            messages = action.messages
+            if self._caller.hooks is not None:
+                hook = partial(self._caller.hooks.before_model, self._context(), messages)
+                messages = tuple(await self._within_limit(partial(self._wait.run, None, hook)))
+                self._stop_if_asked()
+            self._call = self._caller.call(messages)
             self._in_turn = True
         elif isinstance(action, RunTools):
             self._start(action)
@@ -303,7 +313,12 @@ class RunStream(AsyncIterator[Chunk]):
     async def _step_model(self) -> list[Chunk]:
         call = self._call
         assert call is not None
-        chunks = await call.step()
+        chunks: list[Chunk] = [self._held] if self._held is not None else await call.step()
+        last = chunks[-1]
+        if self._caller.hooks is not None and isinstance(last, TurnChunk):
+            # All else is handed out first: what a hook may raise does not keep it back.
+            self._held = last
+            chunks = chunks[:-1] or await self._looked_at(last)
         if self._caller.eager:
             for ended in call.decoder.ended_calls():
                 if self._loop.may_start(ended):
@@ -312,8 +327,19 @@ class RunStream(AsyncIterator[Chunk]):
         if self._batch is None:
             return chunks
         # What came meanwhile of tools stands before the end of the turn.
-        last = [chunks.pop()] if isinstance(chunks[-1], TurnChunk) else []
-        return [*chunks, *self._batch.arrived(), *last]
+        end = [chunks.pop()] if isinstance(chunks[-1], TurnChunk) else []
+        return [*chunks, *self._batch.arrived(), *end]
+
+    async def _looked_at(self, chunk: TurnChunk) -> list[Chunk]:
+        """Show the end of a turn to the hooks, after all else of it was handed out."""
+        assert self._caller.hooks is not None
+        hook = partial(self._caller.hooks.after_model, self._context(), self._turn(chunk))
+        await self._wait.run(None, hook)
+        self._held = None
+        return [chunk]
+
+    def _context(self) -> RunContext[object]:
+        return RunContext(context=self._caller.context, turn=len(self._loop.turns) + 1)
 
     async def _step_tools(self) -> list[Chunk]:
         batch = self._batch
@@ -338,7 +364,7 @@ class RunStream(AsyncIterator[Chunk]):
             data = {"call_id": call.id, "name": call.name}
             self._ready.append(NoticeChunk(code="repeated_call", message=told, data=data))
 
-    async def _within_limit(self, step: Callable[[], Awaitable[list[Chunk]]]) -> list[Chunk]:
+    async def _within_limit(self, step: Callable[[], Awaitable[T]]) -> T:
         seconds = self._caller.total_seconds
         if seconds is None:
             return await step()
@@ -359,21 +385,23 @@ class RunStream(AsyncIterator[Chunk]):
 
     def _turn_ended(self, chunk: TurnChunk) -> None:
         """Take note of the end of a turn, when it is handed out: until then it can be cancelled."""
-        call = self._call
-        assert call is not None
         if self._in_turn:
             self._in_turn = False
-            turn = Turn(
-                message=call.message,
-                finish_reason=chunk.finish_reason,
-                metadata=chunk.metadata or {},
-                tool_calls=tuple(chunk.tool_calls),
-                headers=call.headers,
-                rate_limit=call.rate_limit,
-            )
-            self._next = self._loop.turn_ended(turn)
+            self._next = self._loop.turn_ended(self._turn(chunk))
         if isinstance(self._next, Finish):
             self._finish(chunk, self._next)
+
+    def _turn(self, chunk: TurnChunk) -> Turn:
+        call = self._call
+        assert call is not None
+        return Turn(
+            message=call.message,
+            finish_reason=chunk.finish_reason,
+            metadata=chunk.metadata or {},
+            tool_calls=tuple(chunk.tool_calls),
+            headers=call.headers,
+            rate_limit=call.rate_limit,
+        )
 
     def _finish(self, chunk: TurnChunk, action: Finish) -> None:
         """Make a chunk the final one."""

@@ -15,6 +15,7 @@ from cogent import (
     Client,
     Credential,
     Denied,
+    Hooks,
     ImagePart,
     MediaChunk,
     Message,
@@ -29,6 +30,7 @@ from cogent import (
     Response,
     RetryChunk,
     RetryPolicy,
+    RunContext,
     RunStream,
     ServerToolChunk,
     Settings,
@@ -84,7 +86,17 @@ def by_kind(chunk: Chunk) -> str:
     return chunk.delta
 
 
+class Audit(Hooks[int]):
+    async def before_tool(self, context: RunContext[int], call: ToolCall) -> ToolCall | Answer:
+        return call if context.context else Denied("no")
+
+
+def instructions(ctx: RunContext[int]) -> str:
+    return f"Serve {ctx.context}."
+
+
 async def agents() -> None:
+    Agent(model="gpt-4o", hooks=Audit(), instructions=instructions)
     Agent(model=["gpt-4o", Model("claude-sonnet-4-5")], fallback_on=(ProviderError,))
     Agent(model="gpt-4o", fallback_on=lambda error: error.retryable)
     agent = Agent(name="writer", model="gpt-4o", instructions="Be brief.", stream=True)
