@@ -19,8 +19,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"agent", "auth", "client", "conversation", "history", "hooks", "media", "model"}
     | {"pending", "providers", "rate_limit", "retry", "stream", "trim"},
     "agent": DATA
-    | {"caller", "client", "exchange", "fallback", "hooks", "instructions", "limits", "loop"}
-    | {"model", "pending", "stream", "tools"},
+    | {"agent_tool", "caller", "client", "exchange", "fallback", "hooks", "instructions"}
+    | {"limits", "loop", "model", "pending", "stream", "tools"},
+    "agent_tool": {"agent", "errors", "run_context", "tools"},
     "client": DATA | {"exchange", "retry"},
     "conversation": {"agent", "fallback", "history", "messages", "pending", "response", "settings"}
     | {"stream"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from .agent_tool import agent_tool
 from .caller import Caller
 from .errors import ConfigurationError
 from .fallback import FallbackCaller, may_work_elsewhere
@@ -232,6 +233,27 @@ class Agent:
         """
         loop = self._resume(message_history, answers)
         return await self._run(loop, settings, model, context=context).drained()
+
+    def as_tool(
+        self, *, description: str, name: str | None = None, timeout: float | None = None
+    ) -> AnyTool:
+        """Make a tool of this agent, for another one.
+
+        The other's model gives it a message, and gets the text of its last turn. Each run begins
+        anew, with the context of the run that calls. Its chunks are handed to the reader of that
+        run as ``progress`` of `ToolProgressChunk`; its tokens are on them, and not in the
+        caller's usage. Cancelling reaches it.
+
+        Args:
+            description: What it does and when to use it, for the other's model.
+            name: In place of the agent's.
+            timeout: Seconds after which a call is cancelled, and the model told so.
+
+        Raises:
+            ConfigurationError: The name cannot be a tool's, or one of its own tools needs an
+                answer from outside, which nobody could give.
+        """
+        return agent_tool(self, name=name or self.name, description=description, timeout=timeout)
 
     def _begin(self, message: Content, message_history: Sequence[Message]) -> Loop:
         history = instructed(close_calls(message_history), self.instructions)

@@ -153,9 +153,16 @@ def close_calls(history: Sequence[Message]) -> tuple[Message, ...]:
     for end in range(1, len(history) + 1):
         if end == len(history) or history[end].role != "tool":
             group = history[begin:end]  # one message, and the results that follow it
-            closed += conversation((_last_turn(group),)) if pending_calls(group) else group
+            closed += conversation((_last_turn(group),)) if _is_open(group) else group
             begin = end
     return tuple(closed)
+
+
+def _is_open(group: Sequence[Message]) -> bool:
+    """Tell whether a message asks for calls that those after it do not all answer."""
+    parts = [part for message in group for part in message.parts]
+    asked = {part.id for part in parts if isinstance(part, ToolCallPart)}
+    return not asked <= {part.call_id for part in parts if isinstance(part, ToolResultPart)}
 
 
 def _last_assistant(history: Sequence[Message]) -> int:

@@ -96,7 +96,8 @@ def instructions(ctx: RunContext[int]) -> str:
 
 
 async def agents() -> None:
-    Agent(model="gpt-4o", hooks=Audit(), instructions=instructions)
+    helper = Agent(model="gpt-4o", hooks=Audit(), instructions=instructions)
+    Agent(model="gpt-4o", tools=[helper.as_tool(name="helper", description="Helps.")])
     Agent(model=["gpt-4o", Model("claude-sonnet-4-5")], fallback_on=(ProviderError,))
     Agent(model="gpt-4o", fallback_on=lambda error: error.retryable)
     agent = Agent(name="writer", model="gpt-4o", instructions="Be brief.", stream=True)
