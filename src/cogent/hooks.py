@@ -23,7 +23,7 @@ class Hooks(Generic[ContextT]):
 
     What a hook raises ends the run and reaches its reader as it is. The time that hooks take
     counts to the run's, and cancelling the run cancels them. Those of tools run side by side, as
-    the tools do.
+    the tools do; where several raise, the first is raised.
     """
 
     async def before_model(

@@ -161,7 +161,7 @@ class ToolBatch:
             with scope:
                 await self._run(call)
         except Exception as error:  # noqa: BLE001 - it is the reader's, not of the client's group
-            self._failure = error
+            self._failure = self._failure or error
         finally:
             self._scopes.discard(scope)
             self._changed.set()

@@ -13,6 +13,7 @@ from cogent import (
     Approved,
     Chunk,
     Client,
+    Conversation,
     Credential,
     Denied,
     Hooks,
@@ -45,7 +46,9 @@ from cogent import (
     ToolSpec,
     TurnChunk,
     Usage,
+    pending_calls,
     register_provider,
+    trim_history,
     user,
 )
 from cogent.framing import NDJSONFramer, ServerSentEvent, SSEParser
@@ -122,6 +125,17 @@ async def agents() -> None:
     answers |= {"c4": ToolResult("4"), "c5": "5"}
     assert_type(agent.resume_stream(response.messages, answers), RunStream)
     assert_type(await agent.resume(response.messages, {"c1": "done"}), Response)
+
+
+async def chats(agent: Agent) -> None:
+    chat = Conversation.load(agent, Conversation(agent, [user("Hello")]).dump())
+    assert_type(chat, Conversation)
+    assert_type(chat.run_stream("Hello", context=1, model="gpt-4o"), RunStream)
+    assert_type(await chat.run("Hello"), Response)
+    assert_type(
+        await chat.resume({call.id: True for call in pending_calls(chat.messages)}), Response
+    )
+    chat.messages = trim_history(chat.messages, max_turns=20, max_tokens=50_000)
 
 
 async def models() -> None:
