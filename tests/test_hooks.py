@@ -7,7 +7,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from cogent import Denied, Hooks, RunContext, ToolResult, Turn, tool, user
+from cogent import Denied, Hooks, RunContext, ToolResult, Turn, UsageError, tool, user
 from cogent.testing import Reply
 
 from .test_agent_tools import DONE, beside, calls, count, results, running, search
@@ -117,6 +117,24 @@ async def test_hooks_answer_in_place_of_a_tool(answer, told):
         response = await agent.run("Go.")
     assert results(response) == [told]
     assert bool(acted) == (answer is True)
+
+
+async def test_a_hook_that_forgets_its_answer_has_nothing_run():
+    """It is told, and the tool is not run."""
+    acted = []
+
+    class Forgetful(Hooks[None]):
+        async def before_tool(self, context, call):
+            pass
+
+    @tool
+    def act() -> None:
+        acted.append(True)
+
+    async with running(calls(("act", {})), DONE, tools=[act], hooks=Forgetful()) as (agent, _):
+        with pytest.raises(UsageError, match=r"'c0' of 'act' .* not with NoneType"):
+            await agent.run("Go.")
+    assert not acted
 
 
 async def read(stream, seen: list[str]) -> None:

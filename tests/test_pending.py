@@ -199,6 +199,8 @@ def test_results_stand_in_the_order_of_the_calls():
         (history("c0", "c1"), {"c2": True, "c1": True}, "no call 'c1' waits.* do: 'c2'"),
         (history("c0", "c1"), {"c2": Approved()}, "'c2' of 'f' cannot be approved"),
         ((*history(), user("Hm.")), {"c0": True}, "no call 'c0' waits.* do: none"),
+        (history("c0", "c1"), {"c2": None}, "'c2' of 'f' is answered with .* not with NoneType"),
+        (history("c0", "c1"), {"c2": 1}, "not with int"),
         ((user("Go."), assistant("Gone.")), {}, "nothing to go on with"),
         ((), {}, "nothing to go on with"),
     ],

@@ -109,8 +109,8 @@ def resumption(
         elsewhere: Names of the tools that cannot be run here.
 
     Raises:
-        UsageError: A call has no answer, an answer is for no call that waits, a call is approved
-            that cannot be run here, or the model has had the last word.
+        UsageError: A call has no answer or one that is none, an answer is for no call that
+            waits, a call is approved that cannot be run here, or the model has had the last word.
     """
     turn = _last_turn(history)
     calls = {call.id: call for call in turn.open_calls}
@@ -184,8 +184,12 @@ def _last_turn(history: Sequence[Message]) -> Turn:
     return Turn(message, "tool_calls", tool_calls=tuple(calls), results=known)
 
 
-def result_of(call: ToolCall, answer: Answer) -> ToolResultPart | None:
-    """Give the result that an answer amounts to; ``None`` where the call is to be run."""
+def result_of(call: ToolCall, answer: object) -> ToolResultPart | None:
+    """Give the result that an answer amounts to; ``None`` where the call is to be run.
+
+    Raises:
+        UsageError: It is no answer: nothing but a plain word may have a call run.
+    """
     match answer:
         case Approved() | True:
             return None
@@ -198,6 +202,11 @@ def result_of(call: ToolCall, answer: Answer) -> ToolResultPart | None:
             return ToolResultPart(call.id, call.name, result, is_error)
         case str():
             return ToolResultPart(call.id, call.name, answer)
+        case _:
+            raise UsageError(
+                f"call {call.id!r} of {call.name!r} is answered with Approved(), Denied(), "
+                f"ToolResult() or its text, not with {type(answer).__name__}"
+            )
 
 
 def _listed(ids: Iterable[str]) -> str:
