@@ -16,18 +16,26 @@ DATA = {"chunks", "errors", "messages", "response", "settings"}
 MAY_IMPORT: dict[str, set[str]] = {
     # what users meet
     "__init__": DATA
-    | {"agent", "auth", "client", "history", "media", "model", "providers", "rate_limit"}
-    | {"retry", "stream"},
+    | {"agent", "auth", "client", "conversation", "history", "hooks", "media", "model"}
+    | {"pending", "providers", "rate_limit", "retry", "stream", "trim"},
     "agent": DATA
-    | {"caller", "client", "exchange", "limits", "loop", "model", "output", "output_type"}
-    | {"stream", "tools"},
+    | {"agent_tool", "caller", "client", "exchange", "fallback", "hooks", "instructions"}
+    | {"limits", "loop", "model", "output", "output_type", "pending", "stream", "tools"},
+    "agent_tool": {"agent", "errors", "output_type", "run_context", "tools"},
     "client": DATA | {"exchange", "retry"},
+    "conversation": {"agent", "fallback", "history", "messages", "pending", "response", "settings"}
+    | {"stream"},
     "cli": DATA | {"agent", "client", "model", "providers", "testing", "cli"},
     "model": DATA
     | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
     | {"tools", "wire"},
-    "caller": DATA | {"call", "exchange", "limits", "model", "output", "tool_batch", "tools"},
-    "stream": DATA | {"call", "caller", "exchange", "loop", "tool_batch"},
+    "caller": DATA
+    | {"call", "exchange", "hooks", "limits", "model", "output", "tool_batch", "tools"},
+    "hooks": {"chunks", "messages", "pending", "response", "run_context"},
+    "instructions": {"messages", "run_context"},
+    "fallback": DATA | {"call", "caller", "model", "rate_limit", "tool_batch", "wire"},
+    "stream": DATA
+    | {"call", "caller", "exchange", "fallback", "loop", "run_context", "tool_batch"},
     "testing": DATA | {"client", "exchange", "framing", "model", "providers", "testing", "wire"},
     # structured output
     "output": DATA
@@ -39,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tool_signature": {"errors", "run_context", "validation"},
     "tools": {"errors", "messages", "tool_signature"},
     "tool_call": DATA | {"run_context", "tools", "validation"},
-    "tool_batch": DATA | {"exchange", "run_context", "tool_call", "tools"},
+    "tool_batch": DATA | {"exchange", "hooks", "pending", "run_context", "tool_call", "tools"},
     # one call
     "auth": {"exchange", "providers"},
     "aws": {"errors", "exchange"},
@@ -58,16 +66,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "messages": set(),
     "partial_json": set(),
     "strict_schema": set(),
+    "pending": {"chunks", "errors", "messages", "response", "wire"},
     "providers": {"errors", "providers", "wire"},
     "rate_limit": set(),
     "response": {"chunks", "errors", "messages", "rate_limit"},
     "retry": {"errors"},
     "settings": {"errors"},
+    "trim": {"errors", "messages"},
     "wire": {"chunks", "errors", "framing", "messages", "settings", "wire"},
 }
 PURE = {"answer", "chunks", "deadlines", "errors", "framing", "history", "limits", "loop"}
-PURE |= {"messages", "partial_json", "rate_limit", "response", "retry", "settings"}
-PURE |= {"strict_schema", "wire"}
+PURE |= {"messages", "partial_json", "pending", "rate_limit", "response", "retry", "settings"}
+PURE |= {"strict_schema", "trim", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
 KNOW_HTTP_LIBRARIES = {Path("exchange/own_client.py"), Path("exchange/network.py")}
 

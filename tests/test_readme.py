@@ -61,6 +61,8 @@ def test_every_example_is_run():
         "Or let an agent do it",
         "Chunks",
         "Tools",
+        "Ask before acting",
+        "Chats",
         "Typed output",
         "Leave early",
         "In a web server",
@@ -112,6 +114,37 @@ async def test_tools(monkeypatch, capsys):
 
     assert capsys.readouterr().out == f"[searching]\n{ANSWER}"
     assert told == "Results for: AI"
+
+
+async def test_ask_before_acting(monkeypatch):
+    """A call waits, is approved, and the run goes on."""
+    done = []
+
+    @cogent.tool(requires_approval=True)
+    def delete(path: str) -> str:
+        done.append(path)
+        return "deleted"
+
+    call = ToolCallChunk(id="c", name="delete", arguments='{"path": "a"}')
+    with Emulator([Reply(chunks=[call]), Reply(text="Gone.")]) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-emulated")
+        agent = cogent.Agent(model="gpt-4o", tools=[delete])
+        response = await agent.run("Delete a.")
+        assert (response.finish_reason, done) == ("approval", [])
+        scope = await run("Ask before acting", agent=agent, response=response)
+
+    assert done == ["a"]
+    assert scope["response"].content == "Gone."
+
+
+async def test_chats(agent, emulator, capsys):
+    """The history is kept from one question to the next."""
+    scope = await run("Chats", agent=agent)
+
+    assert capsys.readouterr().out == ANSWER
+    assert [m.role for m in emulator.requests[1].request.messages] == ["user", "assistant", "user"]
+    assert len(scope["chat"].messages) == 4
 
 
 @dataclass

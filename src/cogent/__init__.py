@@ -36,6 +36,7 @@ _NAMES = {
         "Usage",
     ),
     "client": ("Client",),
+    "conversation": ("Conversation",),
     "errors": (
         "APIError",
         "ArgumentsTooLarge",
@@ -78,6 +79,7 @@ _NAMES = {
         "dump_history",
         "load_history",
     ),
+    "hooks": ("Hooks",),
     "limits": ("Limits",),
     "media": (
         "audio",
@@ -106,6 +108,13 @@ _NAMES = {
         "user",
     ),
     "model": ("Model",),
+    "pending": (
+        "Answer",
+        "Approved",
+        "Denied",
+        "ToolResult",
+        "pending_calls",
+    ),
     "providers": (
         "Credential",
         "Provider",
@@ -130,6 +139,10 @@ _NAMES = {
     "tools": (
         "Tool",
         "tool",
+    ),
+    "trim": (
+        "estimate_tokens",
+        "trim_history",
     ),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}

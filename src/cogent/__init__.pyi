@@ -35,6 +35,9 @@ from .chunks import (
 from .client import (
     Client as Client,
 )
+from .conversation import (
+    Conversation as Conversation,
+)
 from .errors import (
     APIError as APIError,
     ArgumentsTooLarge as ArgumentsTooLarge,
@@ -77,6 +80,9 @@ from .history import (
     dump_history as dump_history,
     load_history as load_history,
 )
+from .hooks import (
+    Hooks as Hooks,
+)
 from .limits import (
     Limits as Limits,
 )
@@ -109,6 +115,13 @@ from .messages import (
 from .model import (
     Model as Model,
 )
+from .pending import (
+    Answer as Answer,
+    Approved as Approved,
+    Denied as Denied,
+    ToolResult as ToolResult,
+    pending_calls as pending_calls,
+)
 from .providers import (
     Credential as Credential,
     Provider as Provider,
@@ -139,4 +152,8 @@ from .stream import (
 from .tools import (
     Tool as Tool,
     tool as tool,
+)
+from .trim import (
+    estimate_tokens as estimate_tokens,
+    trim_history as trim_history,
 )

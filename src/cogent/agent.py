@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic
 
+from .agent_tool import agent_tool
 from .caller import Caller
 from .errors import ConfigurationError
+from .fallback import FallbackCaller, may_work_elsewhere
+from .instructions import instructed, make_instructions
 from .limits import Limits
 from .loop import Loop
-from .messages import Message, ToolSpec, system, user
+from .messages import Message, ToolSpec, user
 from .model import Model
 from .output import FINAL_ANSWER, Output
 from .output_type import OutputType
+from .pending import NO_ANSWERS, close_calls, resumption
 from .response import OutputT_co
 from .settings import Settings
 from .stream import RunStream
 from .tools import toolset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from typing_extensions import TypeForm
 
     from .client import Client
     from .exchange.httpx import HTTPClient
+    from .fallback import FallbackOn, ModelChoice
+    from .hooks import Hooks
+    from .instructions import Instructions
     from .loop import Handling
     from .messages import Content
     from .output import OutputMode
+    from .pending import Answer
     from .response import Response
     from .tools import AnyTool
 
@@ -41,8 +50,11 @@ class Agent(Generic[OutputT_co]):
 
     Args:
         model: ``provider:model``, a bare name that is known to be one provider's, or a `Model`.
+            Of several, the next is asked where one fails before its first content.
         name: For people, logs and traces.
-        instructions: The system message of every run.
+        instructions: The system message of every run: a text, kept where a history has one; or a
+            function of a `RunContext`, sync or async, which makes one anew for each run, in place
+            of what its history begins with.
         tools: What the model may call: functions, `Tool` objects, and `ToolSpec` for tools that
             are run elsewhere: their calls end the run.
         output_type: What a run comes to: any type that pydantic can validate. It is
@@ -53,32 +65,38 @@ class Agent(Generic[OutputT_co]):
             default the surest way that the provider has.
         output_retries: How often the model may mend an output that does not fit.
         limits: How much one run may do.
+        hooks: What the application does around each model call and each tool call.
         eager: With a `Client`, start a tool as soon as its call is complete on the wire, while
             the model still speaks. An answer that is then cut off has had its effects.
         stream: ``False`` makes `run` ask for one JSON document, as some deployments cannot
             stream. `run_stream` streams on any agent.
+        fallback_on: Which errors are answered by asking the next model: classes, or a function
+            that tells. By default those that may pass, a used-up quota and a deadline. Each model
+            is tried again first, as its retry policy says.
         settings: For every run of this agent.
         client: Connections to share; without one, each run has its own.
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient`` to use.
 
     Raises:
-        ConfigurationError: The model string names no known provider, a tool is not one that a
-            model could call, or the output type has no JSON schema.
+        ConfigurationError: There is no model, its string names no known provider, a tool is not
+            one that a model could call, or the output type has no JSON schema.
     """
 
     def __init__(
         self,
         *,
-        model: str | Model,
+        model: ModelChoice,
         name: str = "agent",
-        instructions: str | None = None,
+        instructions: Instructions | None = None,
         tools: Sequence[AnyTool | ToolSpec | Callable[..., object]] = (),
         output_type: TypeForm[OutputT_co] = str,  # type: ignore[assignment]
         output_mode: OutputMode | None = None,
         output_retries: int = 1,
         limits: Limits | None = None,
+        hooks: Hooks[Any] | None = None,
         eager: bool = False,
         stream: bool | None = None,
+        fallback_on: FallbackOn = may_work_elsewhere,
         settings: Settings | None = None,
         client: Client | None = None,
         http_client: HTTPClient | None = None,
@@ -92,15 +110,23 @@ class Agent(Generic[OutputT_co]):
         if self._output_type is not None and FINAL_ANSWER in self.tools:
             raise ConfigurationError(f"{FINAL_ANSWER} is how an output is given: rename the tool")
         self.limits = limits or Limits()
+        self.hooks = hooks
         self._eager = eager
-        self._streamed = stream is not False
+        self._document = stream is False
         self.settings = settings or Settings()
         self._client = client
         self._http_client = http_client
-        self.model = self._model(model)
+        self._fallback_on = fallback_on
+        self.models = self._chosen(model)
 
     def __repr__(self) -> str:
-        return f"Agent(name={self.name!r}, model={self.model!r})"
+        shown = self.models if len(self.models) > 1 else self.model
+        return f"Agent(name={self.name!r}, model={shown!r})"
+
+    @property
+    def model(self) -> Model:
+        """The first model."""
+        return self.models[0]
 
     def run_stream(
         self,
@@ -109,7 +135,7 @@ class Agent(Generic[OutputT_co]):
         context: object = None,
         message_history: Sequence[Message] = (),
         settings: Settings | None = None,
-        model: str | Model | None = None,
+        model: ModelChoice | None = None,
         include_raw: bool = False,
     ) -> RunStream[OutputT_co]:
         """Run the agent, and stream what comes.
@@ -117,9 +143,10 @@ class Agent(Generic[OutputT_co]):
         Args:
             message: What the user says: a string, or strings and parts.
             context: A value for this run. It is never sent to the model.
-            message_history: The conversation so far, as ``response.messages`` gives it.
+            message_history: The conversation so far, as ``response.messages`` gives it. Calls in
+                it that wait for an answer are closed as not run; to answer them, see `resume`.
             settings: For this run; they win over the agent's, which win over the model's.
-            model: Another model, for this run.
+            model: Another model, or several, for this run.
             include_raw: Also hand out each event as a `RawChunk`.
 
         Returns:
@@ -128,9 +155,8 @@ class Agent(Generic[OutputT_co]):
         Raises:
             ConfigurationError: The model string names no known provider.
         """
-        return self._run(
-            message, message_history, settings, model, context=context, include_raw=include_raw
-        )
+        loop = self._begin(message, message_history)
+        return self._run(loop, settings, model, context=context, include_raw=include_raw)
 
     async def run(
         self,
@@ -139,7 +165,7 @@ class Agent(Generic[OutputT_co]):
         context: object = None,
         message_history: Sequence[Message] = (),
         settings: Settings | None = None,
-        model: str | Model | None = None,
+        model: ModelChoice | None = None,
     ) -> Response[OutputT_co]:
         """Run the agent to its end.
 
@@ -162,54 +188,166 @@ class Agent(Generic[OutputT_co]):
             OutputInvalid: The model did not write an output that fits.
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
-        run = self._run(
-            message, message_history, settings, model, context=context, streamed=self._streamed
+        loop = self._begin(message, message_history)
+        return await self._run(loop, settings, model, context=context).drained()
+
+    def resume_stream(
+        self,
+        message_history: Sequence[Message],
+        answers: Mapping[str, Answer] = NO_ANSWERS,
+        *,
+        context: object = None,
+        settings: Settings | None = None,
+        model: ModelChoice | None = None,
+        include_raw: bool = False,
+    ) -> RunStream[OutputT_co]:
+        """Go on where a run ended for the sake of its calls, and stream what comes.
+
+        The approved calls are run first, then the model is asked. Nothing but the history is
+        needed: it may come from another process. The limits count anew. A run that failed or
+        was stopped before the model had the last word goes on likewise, without answers.
+
+        Args:
+            message_history: The conversation, as ``response.messages`` of that run gave it.
+            answers: One for each call of ``response.pending``, by call id.
+            context: As for `run_stream`.
+            settings: As for `run_stream`.
+            model: As for `run_stream`.
+            include_raw: As for `run_stream`.
+
+        Returns:
+            The stream. Its ``response.messages`` is the whole conversation; the first of
+            ``new_messages`` holds all results of the calls, those that were known before too.
+
+        Raises:
+            UsageError: A call has no answer, an answer is for no call, or there is nothing to
+                go on with.
+            ConfigurationError: The model string names no known provider.
+        """
+        loop = self._resume(message_history, answers)
+        return self._run(loop, settings, model, context=context, include_raw=include_raw)
+
+    async def resume(
+        self,
+        message_history: Sequence[Message],
+        answers: Mapping[str, Answer] = NO_ANSWERS,
+        *,
+        context: object = None,
+        settings: Settings | None = None,
+        model: ModelChoice | None = None,
+    ) -> Response[OutputT_co]:
+        """Go on where a run ended for the sake of its calls, to the end.
+
+        Args:
+            message_history: As for `resume_stream`.
+            answers: As for `resume_stream`.
+            context: As for `run_stream`.
+            settings: As for `run_stream`.
+            model: As for `run_stream`.
+
+        Returns:
+            The whole answer, without what was said before the calls.
+
+        Raises:
+            UsageError: As for `resume_stream`.
+            ProviderError: The call failed; ``error.partial`` is what had arrived.
+            ConfigurationError: No key, or a setting that the provider cannot honour.
+        """
+        loop = self._resume(message_history, answers)
+        return await self._run(loop, settings, model, context=context).drained()
+
+    def as_tool(
+        self, *, description: str, name: str | None = None, timeout: float | None = None
+    ) -> AnyTool:
+        """Make a tool of this agent, for another one.
+
+        The other's model gives it a message, and gets its output, or of text the last turn's.
+        Each run begins anew, with the context of the one that calls. Its chunks are handed to the
+        reader of that one as ``progress`` of `ToolProgressChunk`; its tokens are on them, and not
+        in the caller's usage. Cancelling reaches it.
+
+        Args:
+            description: What it does and when to use it, for the other's model.
+            name: In place of the agent's.
+            timeout: Seconds after which a call is cancelled, and the model told so.
+
+        Raises:
+            ConfigurationError: The name cannot be a tool's, or one of its own tools needs an
+                answer from outside, which nobody could give.
+        """
+        return agent_tool(self, name=name or self.name, description=description, timeout=timeout)
+
+    def _begin(self, message: Content, message_history: Sequence[Message]) -> Loop:
+        history = instructed(close_calls(message_history), self.instructions)
+        return Loop(
+            (*history, user(message)),
+            new_from=len(history),
+            tools=self._handlings(),
+            limits=self.limits,
+            output_retries=self._output_retries,
         )
-        return await run.drained()
+
+    def _resume(self, message_history: Sequence[Message], answers: Mapping[str, Answer]) -> Loop:
+        handlings = self._handlings()
+        elsewhere = [name for name, handling in handlings.items() if handling == "leave"]
+        resumed = resumption(message_history, answers, elsewhere)
+        history = instructed(close_calls(resumed.history), self.instructions)
+        return Loop(
+            history,
+            new_from=len(history) + (resumed.turn is not None),  # its results are new
+            tools=handlings,
+            limits=self.limits,
+            output_retries=self._output_retries,
+            resumed=resumed.turn,
+            approved=resumed.approved,
+        )
 
     def _run(
         self,
-        message: Content,
-        message_history: Sequence[Message],
+        loop: Loop,
         settings: Settings | None,
-        model: str | Model | None,
+        model: ModelChoice | None,
         *,
         context: object,
         include_raw: bool = False,
-        streamed: bool = True,
     ) -> RunStream[OutputT_co]:
-        chosen = self.model if model is None else self._model(model)
-        output = self._output(chosen)
-        caller = Caller(
-            chosen,
-            self.tools,
-            context=context,
-            limits=self.limits,
-            eager=self._eager,
-            settings=(settings or Settings()).over(self.settings),
-            include_raw=include_raw,
-            streamed=streamed,
-            output=output,
-        )
-        history = tuple(message_history)
-        if self.instructions and not any(m.role == "system" for m in history):
-            history = (system(self.instructions), *history)
-        handlings: dict[str, Handling] = {
-            name: _handling(tool) for name, tool in self.tools.items()
-        }
-        if output is not None:
-            handlings[FINAL_ANSWER] = "leave"
-        loop = Loop(
-            (*history, user(message)),
-            new_from=len(history),
-            tools=handlings,
-            limits=self.limits,
-            judge=None if output is None else output.judge,
-            output_retries=self._output_retries,
-        )
-        return RunStream(loop, caller)
+        models = self.models if model is None else self._chosen(model)
+        output = self._output(models)
+        loop.judge = None if output is None else output.judge
+        callers = [
+            Caller(
+                each,
+                self.tools,
+                context=context,
+                limits=self.limits,
+                hooks=self.hooks,
+                eager=self._eager,
+                settings=(settings or Settings()).over(self.settings),
+                include_raw=include_raw,
+                document=self._document,
+                output=output,
+            )
+            for each in models
+        ]
+        several = len(callers) > 1
+        caller = FallbackCaller(callers, self._fallback_on) if several else callers[0]
+        if self.instructions is None or isinstance(self.instructions, str):
+            return RunStream(loop, caller)
+        return RunStream(loop, caller, partial(make_instructions, self.instructions, context))
 
-    def _output(self, *models: Model) -> Output | None:
+    def _handlings(self) -> dict[str, Handling]:
+        handlings: dict[str, Handling] = {n: _handling(tool) for n, tool in self.tools.items()}
+        if self._output_type is not None:
+            handlings[FINAL_ANSWER] = "leave"
+        return handlings
+
+    def _chosen(self, choice: ModelChoice) -> tuple[Model, ...]:
+        models = (choice,) if isinstance(choice, str | Model) else tuple(choice)
+        if not models:
+            raise ConfigurationError("give at least one model")
+        return tuple(map(self._model, models))
+
+    def _output(self, models: Sequence[Model]) -> Output | None:
         if self._output_type is None:
             return None
         return Output(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .limits import Limits
 from .settings import Settings
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .call import ModelCall
     from .chunks import Chunk
     from .exchange import Transport
+    from .hooks import Hooks
     from .messages import Message, ToolSpec
     from .model import Model
     from .output import Output, OutputReader
@@ -32,10 +33,11 @@ class Caller:
         tools: What the model is told of, by name.
         context: The value that tools get.
         limits: How long tools and the run may take.
+        hooks: What the application does around each call.
         eager: Start tools while the model still speaks, where a shared client lends its tasks.
         settings: For each call.
         include_raw: Also hand out each event as a `RawChunk`.
-        streamed: Ask for a stream, and not for one document.
+        document: Ask for one document, and not for a stream, if the answer is read as a whole.
         output: How the run comes to its output, where that is not text.
     """
 
@@ -46,19 +48,21 @@ class Caller:
         *,
         context: object = None,
         limits: Limits | None = None,
+        hooks: Hooks[Any] | None = None,
         eager: bool = False,
         settings: Settings | None = None,
         include_raw: bool = False,
-        streamed: bool = True,
+        document: bool = False,
         output: Output | None = None,
     ) -> None:
         self.eager = eager and model.tasks is not None
         self._limits = limits or Limits()
         self.total_seconds = self._limits.total_seconds
-        self._model = model
+        self.model = model
         self._tools = tools
         self._specs = tuple(t.spec if isinstance(t, Tool) else t for t in tools.values())
-        self._context = context
+        self.hooks = hooks
+        self.context = context
         self._settings = settings
         self._output = output
         self._reader: OutputReader | None = None
@@ -69,18 +73,23 @@ class Caller:
             self._specs += output.tools
             self.output_form = output.form
         self._include_raw = include_raw
-        self._streamed = streamed
+        self._document = document
+        self._streamed = True
         self._transport: Transport | None = None
         self._owned = False
+
+    def read_whole(self) -> None:
+        """Take note, before the first call, that nobody looks at the pieces of the answer."""
+        self._streamed = not self._document
 
     def call(self, messages: tuple[Message, ...]) -> ModelCall:
         """Prepare a call; nothing is sent before its first step."""
         if self._transport is None:
-            self._transport, self._owned = self._model.open_transport()
+            self._transport, self._owned = self.model.open_transport()
         if self._output is not None:
             self._reader = self._output.reader()
             messages = self._output.instructed(messages)
-        return self._model.prepare(
+        return self.model.prepare(
             messages,
             transport=self._transport,
             tools=self._specs,
@@ -97,10 +106,11 @@ class Caller:
         """Prepare to run the calls of a turn, counted from 1."""
         return ToolBatch(
             self._tools,
-            context=self._context,
+            context=self.context,
             turn=turn,
             seconds=self._limits.tool_seconds,
-            group=self._model.tasks,
+            group=self.model.tasks,
+            hooks=self.hooks,
         )
 
     async def aclose(self) -> None:

@@ -286,13 +286,19 @@ class ToolProgressChunk(StreamChunk):
     Attributes:
         call_id: Which call.
         name: The tool's name.
-        progress: What it reported; JSON-able.
+        progress: What it reported; JSON-able. Of an agent that is a tool, each chunk of its run.
     """
 
     kind: ClassVar[Literal["tool_progress"]] = "tool_progress"
     call_id: str = ""
     name: str = ""
     progress: object = None
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The tool's name, and as long as it is an agent whose tool reported, that one's too."""
+        inner = self.progress
+        return (self.name, *(inner.path if isinstance(inner, ToolProgressChunk) else ()))
 
 
 @final
@@ -412,12 +418,14 @@ class RetryChunk(StreamChunk):
         attempt: The try that failed, counted from 1.
         delay: Seconds until the next one.
         error: One line about what failed.
+        model: The model that is asked next, where it is another one.
     """
 
     kind: ClassVar[Literal["retry"]] = "retry"
     attempt: int = 1
     delay: float = 0.0
     error: str = ""
+    model: str | None = None
 
 
 @final
@@ -477,6 +485,8 @@ def _field_names(cls: type[StreamChunk]) -> tuple[str, ...]:
 
 def _plain(value: object) -> object:
     """Turn nested data into what JSON can hold."""
+    if isinstance(value, StreamChunk):
+        return value.to_dict()
     if isinstance(value, Usage | ToolCall):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):

@@ -186,6 +186,7 @@ class ProviderError(CogentError):
         headers: Headers of the HTTP response, names in lower case; empty if there was none.
         rate_limit: What they tell of the provider's limits.
         partial: The `Response` so far; no text that has arrived is lost.
+        earlier: What the models failed with that this run asked before this one, in order.
     """
 
     retryable = False
@@ -204,6 +205,7 @@ class ProviderError(CogentError):
         self.headers: Mapping[str, str] = {}
         self.rate_limit: RateLimit | None = None
         self.partial: Response[object] | None = None
+        self.earlier: tuple[ProviderError, ...] = ()
 
     def __str__(self) -> str:
         facts = []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from .chunks import NoticeChunk
 from .errors import LimitExceeded, ToolFailed
 from .limits import Limits
+from .messages import system
 from .response import NO_OUTPUT, Turn, conversation
 
 if TYPE_CHECKING:
@@ -108,8 +109,11 @@ class Loop:
         judge: Looks at a turn for the output, told whether calls of it wait for the caller;
             gives ``None`` if the turn is not there to be one.
         output_retries: How often the model may mend its output.
+        resumed: A turn of an earlier run that comes after the history, and whose calls waited.
+        approved: The calls of it that are to be run first.
 
     Attributes:
+        judge: As given; it may be set until the run begins.
         output: The validated output, once there is one.
     """
 
@@ -122,13 +126,17 @@ class Loop:
         limits: Limits | None = None,
         judge: Callable[[Turn, bool], Verdict | None] | None = None,
         output_retries: int = 0,
+        resumed: Turn | None = None,
+        approved: Sequence[ToolCall] = (),
     ) -> None:
         self.output: object = NO_OUTPUT
-        self._judge = judge
+        self.judge = judge
         self._output_retries = output_retries
-        self.history = history
         self.new_from = new_from
-        self._turns: list[Turn] = []
+        self._before = history
+        self._turns = [] if resumed is None else [resumed]
+        self._resumed = len(self._turns)
+        self._approved = approved
         self._messages = list(history)  # as far as they are settled; grows with each turn
         self._tokens = 0
         self._tools = tools
@@ -139,13 +147,26 @@ class Loop:
         self._failures: Counter[str] = Counter()  # in a row, by tool
 
     @property
+    def history(self) -> tuple[Message, ...]:
+        """The messages that the run begins with, a resumed turn with its results so far."""
+        return self._before + conversation(self._turns[: self._resumed])
+
+    @property
     def turns(self) -> tuple[Turn, ...]:
         """The turns that have ended, each with the results of its calls so far."""
-        return tuple(self._turns)
+        return tuple(self._turns[self._resumed :])
+
+    def instruct(self, text: str) -> None:
+        """Begin the conversation with these instructions, in place of those it begins with."""
+        told = self._before[bool(self._before and self._before[0].role == "system") :]
+        told = (system(text), *told) if text else told
+        self.new_from += len(told) - len(self._before)
+        self._before = told
+        self._messages = list(told)
 
     def begin(self) -> Action:
         """Say what to do first."""
-        return CallModel(self.history)
+        return self._run_tools(self._approved) if self._resumed else CallModel(self._before)
 
     def turn_ended(self, turn: Turn) -> Action:
         """Take a turn that has ended, and say what to do next.
@@ -155,19 +176,10 @@ class Loop:
         """
         self._turns.append(turn)
         self._tokens += (turn.usage and turn.usage.total_tokens) or 0
+        to_run: list[ToolCall] = []
         if turn.finish_reason == "tool_calls" and self._tools is not None:
             to_run = [call for call in turn.tool_calls if self._handling(call) == "run"]
-            new = [call for call in to_run if call.id not in self._started]
-            most = self._limits.tool_calls
-            if most is not None and self._run + len(new) > most:
-                return Stop(LimitExceeded(f"the run may make {most} tool calls", "tool_calls"))
-            for call in new:
-                self._note_start(call)
-        # What was started while the model still spoke is seen to its end, whatever the reason.
-        if self._started:
-            calls = tuple(self._started.values())
-            return RunTools(calls, tuple(filter(self._is_repeated, calls)))
-        return self._go_on()
+        return self._run_tools(to_run)
 
     def may_start(self, call: ToolCall) -> bool:
         """Tell whether a call may be run before its turn has ended; it then counts as started."""
@@ -206,16 +218,26 @@ class Loop:
 
     def note_results(self, results: Sequence[ToolResultPart]) -> None:
         """Keep results with the turn that asked for them, the last of each, in order of calls."""
-        turn = self._turns[-1]
-        known = {result.call_id: result for result in (*turn.results, *results)}
-        ordered = tuple(known[call.id] for call in turn.tool_calls if call.id in known)
-        self._turns[-1] = replace(turn, results=ordered)
+        self._turns[-1] = self._turns[-1].with_results(results)
+
+    def _run_tools(self, calls: Sequence[ToolCall]) -> Action:
+        new = [call for call in calls if call.id not in self._started]
+        most = self._limits.tool_calls
+        if most is not None and self._run + len(new) > most:
+            return Stop(LimitExceeded(f"the run may make {most} tool calls", "tool_calls"))
+        for call in new:
+            self._note_start(call)
+        # What was started while the model still spoke is seen to its end, whatever the reason.
+        if self._started:
+            started = tuple(self._started.values())
+            return RunTools(started, tuple(filter(self._is_repeated, started)))
+        return self._go_on()
 
     def _go_on(self) -> Action:
         """Say what follows a turn whose calls, as far as they are ours to run, were run."""
         turn = self._turns[-1]
         reason = turn.finish_reason or "unknown"
-        verdict = self._judge(turn, bool(self._pending())) if self._judge else None
+        verdict = self.judge(turn, bool(turn.open_calls)) if self.judge else None
         if verdict is not None:
             results = turn.results + verdict.results
             self._turns[-1] = replace(turn, results=results, correction=verdict.correction)
@@ -226,7 +248,7 @@ class Loop:
                 return Finish("stop")
         if self._tools is None or reason not in ("tool_calls", "pause"):
             return Finish(reason)
-        pending = self._pending()
+        pending = turn.open_calls
         if not pending:
             return self._call_again()
         approval = any(self._handling(call) == "approve" for call in pending)
@@ -253,7 +275,7 @@ class Loop:
 
     def _call_again(self) -> Action:
         most = self._limits.turns
-        if most is not None and len(self._turns) >= most:
+        if most is not None and len(self.turns) >= most:
             return Stop(LimitExceeded(f"the run may take {most} turns", "turns"))
         most = self._limits.total_tokens
         if most is not None and self._tokens >= most:
@@ -261,11 +283,6 @@ class Loop:
             return Stop(LimitExceeded(told, "total_tokens"))
         self._messages.extend(conversation(self._turns[-1:]))
         return CallModel(tuple(self._messages))
-
-    def _pending(self) -> tuple[ToolCall, ...]:
-        turn = self._turns[-1]
-        answered = {result.call_id for result in turn.results}
-        return tuple(call for call in turn.tool_calls if call.id not in answered)
 
     def _handling(self, call: ToolCall) -> Handling:
         return (self._tools or {}).get(call.name, "run")

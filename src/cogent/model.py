@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .exchange.httpx import HTTPClient
     from .messages import ToolSpec
     from .providers import Provider
+    from .providers.provider import Endpoint
     from .response import Response
 
 __all__ = ("Model",)
@@ -81,7 +82,12 @@ class Model:
         self._client = client or Client(http_client=http_client)
 
     def __repr__(self) -> str:
-        return f"Model({self.provider.name + ':' + self.name!r})"
+        return f"Model({self.full_name!r})"
+
+    @property
+    def full_name(self) -> str:
+        """As ``provider:model``."""
+        return f"{self.provider.name}:{self.name}"
 
     def stream(
         self,
@@ -130,7 +136,7 @@ class Model:
             ProviderError: The call failed.
         """
         history = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        caller = Caller(self, toolset(tools), settings=settings, streamed=False)
+        caller = Caller(self, toolset(tools), settings=settings, document=True)
         return await RunStream(Loop(history, new_from=len(history)), caller).drained()
 
     def prepare(
@@ -159,13 +165,7 @@ class Model:
             stream=streamed,
         )
         body = dump(dialect.encode_request(request, provider.quirks))
-        endpoint = provider.endpoint(
-            self.name,
-            stream=streamed,
-            api_key=self._api_key,
-            base_url=self._base_url,
-            keyless=self._auth is not None,
-        )
+        endpoint = self._endpoint(stream=streamed)
         proven = endpoint.secret is not None or self._auth is not None
         if proven and not self._plain_http and is_exposed(endpoint.url):
             raise ConfigurationError(
@@ -191,6 +191,14 @@ class Model:
             hide=endpoint.secret.hidden_in if endpoint.secret is not None else None,
         )
 
+    def check(self) -> None:
+        """Look for the key and the address that a call would need.
+
+        Raises:
+            ConfigurationError: One is missing.
+        """
+        self._endpoint(stream=True)
+
     def open_transport(self) -> tuple[Transport, bool]:
         """Give the connections to use, and whether they are the run's own to close."""
         if self._shared is not None:
@@ -201,6 +209,15 @@ class Model:
     def tasks(self) -> TaskGroup | None:
         """Where tools may run beside the reader: in the shared client's task group."""
         return self._shared.tasks if self._shared is not None else None
+
+    def _endpoint(self, *, stream: bool) -> Endpoint:
+        return self.provider.endpoint(
+            self.name,
+            stream=stream,
+            api_key=self._api_key,
+            base_url=self._base_url,
+            keyless=self._auth is not None,
+        )
 
 
 def _new_call_id() -> str:

@@ -12,7 +12,7 @@ from .errors import OutputInvalid
 from .messages import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from typing_extensions import TypeVar
 
@@ -69,6 +69,18 @@ class Turn:
     def usage(self) -> Usage | None:
         """Tokens of this turn."""
         return self.metadata.get("tokens")
+
+    @property
+    def open_calls(self) -> tuple[ToolCall, ...]:
+        """The calls that have no result."""
+        answered = {result.call_id for result in self.results}
+        return tuple(call for call in self.tool_calls if call.id not in answered)
+
+    def with_results(self, results: Iterable[ToolResultPart]) -> Turn:
+        """Give this turn with more results: the last of each call, in the order of the calls."""
+        known = {result.call_id: result for result in (*self.results, *results)}
+        ordered = (known[call.id] for call in self.tool_calls if call.id in known)
+        return replace(self, results=tuple(ordered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,13 +164,24 @@ class Response(Generic[OutputT_co]):
         dropped, and calls that were not run are answered with that. Only where the run ended
         for the sake of its calls are they left open.
         """
-        waits = self.finish_reason in ("approval", "tool_calls")
-        return self.history + conversation(self.turns, leave_open=waits)
+        return self.history + conversation(self.turns, leave_open=self._waits)
+
+    @property
+    def pending(self) -> tuple[ToolCall, ...]:
+        """The calls that wait for an approval, or for the caller to run them.
+
+        Answer them with `Agent.resume`, by their ids.
+        """
+        return self.turns[-1].open_calls if self._waits else ()
 
     @property
     def new_messages(self) -> tuple[Message, ...]:
         """The messages that this run added."""
         return self.messages[self.new_from :]
+
+    @property
+    def _waits(self) -> bool:
+        return self.finish_reason in ("approval", "tool_calls")
 
     @property
     def model(self) -> str | None:

@@ -1,4 +1,4 @@
-"""What a tool is told of the run that calls it."""
+"""What a tool, or a function that makes instructions, is told of the run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ ContextT = TypeVar("ContextT")
 class RunContext(Generic[ContextT]):
     """One call of a tool, as the tool sees it: a parameter of this type is not the model's.
 
+    A function that makes instructions gets the context alone.
+
     Attributes:
         context: The value that the caller gave to this run. It is never sent to the model.
         call_id: The call's id.
         tool_name: The name under which the model called.
-        turn: Which turn of the run asked for the call, counted from 1.
+        turn: Which turn of the run asked for the call, counted from 1; 0 is the one that a
+            resumed run began with.
     """
 
     context: ContextT

@@ -10,15 +10,17 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Generic
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
 from .chunks import Chunk, NoticeChunk, RawChunk, RetryChunk, TurnChunk
 from .errors import LimitExceeded, ProviderError, RunError, UsageError
-from .exchange import Interrupted
+from .exchange import Interrupted, Wait
 from .loop import CallModel, Finish, RunTools, Stop
 from .response import OutputT_co, Response, Turn
+from .run_context import RunContext
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
     from .call import ModelCall
     from .caller import Caller
     from .chunks import FinishReason, Metadata
+    from .fallback import FallbackCall, FallbackCaller
     from .loop import Action, Loop
     from .tool_batch import ToolBatch
 
 __all__ = ("RunStream", "TextStream")
+
+T = TypeVar("T")
 
 CLOSE_SECONDS = 5.0
 """Most time that letting go of a connection takes, or is waited for where another task does it."""
@@ -50,12 +55,20 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     the task that waited. One task may wait for a chunk at a time.
     """
 
-    def __init__(self, loop: Loop, caller: Caller) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        caller: Caller | FallbackCaller,
+        instructions: Callable[[], Awaitable[str]] | None = None,
+    ) -> None:
         self._loop = loop
         self._caller = caller
+        self._instructions = instructions
+        self._wait = Wait()  # for what the caller's own functions do before the model is asked
         self._ready: deque[Chunk] = deque()
         self._next: Action | None = None  # what to do before the current call can go on
-        self._call: ModelCall | None = None
+        self._call: ModelCall | FallbackCall | None = None
+        self._held: TurnChunk | None = None  # the end of the current turn, not shown to hooks yet
         self._in_turn = False  # the current call has not come to its end
         self._batch: ToolBatch | None = None  # the calls of this turn that were started
         self._handed = 0
@@ -126,9 +139,13 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     async def drained(self) -> Response[OutputT_co]:
         """Read to the end, and give the whole `Response`; the stream is closed in any case.
 
+        Where nothing was read before, an agent with ``stream=False`` asks for one document.
+
         Raises:
             ProviderError: The call failed.
         """
+        if not self.started:
+            self._caller.read_whole()
         async with self:
             async for _ in self:
                 pass
@@ -163,6 +180,11 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+    @property
+    def started(self) -> bool:
+        """Whether the stream was used, and so may have sent something."""
+        return self._began is not None
 
     @property
     def partial(self) -> Response[OutputT_co]:
@@ -251,7 +273,8 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             return
         if self._began is None:
             self._began = anyio.current_time()
-            self._next = self._loop.begin()
+            await self._within_limit(self._begin)
+            self._stop_if_asked()
         chunks: list[Chunk] = []
         while not chunks:
             await self._prepare()
@@ -262,6 +285,12 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         if self._first is None and not isinstance(chunks[0], RetryChunk):
             self._first = self._elapsed
         self._ready.extend(chunks)
+
+    async def _begin(self) -> list[Chunk]:
+        if self._instructions is not None:
+            self._loop.instruct(await self._wait.run(None, self._instructions))
+        self._next = self._loop.begin()
+        return []
 
     async def _prepare(self) -> None:
         """Do what the loop has decided, if it has."""
@@ -275,7 +304,12 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         if isinstance(action, CallModel):
             if action.notice is not None:
                 self._ready.append(action.notice)
-            self._call = self._caller.call(action.messages)
+            messages = action.messages
+            if self._caller.hooks is not None:
+                hook = partial(self._caller.hooks.before_model, self._context(), messages)
+                messages = tuple(await self._within_limit(partial(self._wait.run, None, hook)))
+                self._stop_if_asked()
+            self._call = self._caller.call(messages)
             self._in_turn = True
         elif isinstance(action, RunTools):
             self._start(action)
@@ -283,7 +317,16 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     async def _step_model(self) -> list[Chunk]:
         call = self._call
         assert call is not None
-        chunks = [self._caller.read(chunk) for chunk in await call.step()]
+        chunks: list[Chunk] = []
+        if self._held is not None:
+            chunks.append(self._held)
+        else:
+            chunks.extend(self._caller.read(chunk) for chunk in await call.step())
+        last = chunks[-1]
+        if self._caller.hooks is not None and isinstance(last, TurnChunk):
+            # All else is handed out first: what a hook may raise does not keep it back.
+            self._held = last
+            chunks = chunks[:-1] or await self._looked_at(last)
         if self._caller.eager:
             for ended in call.decoder.ended_calls():
                 if self._loop.may_start(ended):
@@ -292,8 +335,19 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         if self._batch is None:
             return chunks
         # What came meanwhile of tools stands before the end of the turn.
-        last = [chunks.pop()] if isinstance(chunks[-1], TurnChunk) else []
-        return [*chunks, *self._batch.arrived(), *last]
+        end = [chunks.pop()] if isinstance(chunks[-1], TurnChunk) else []
+        return [*chunks, *self._batch.arrived(), *end]
+
+    async def _looked_at(self, chunk: TurnChunk) -> list[Chunk]:
+        """Show the end of a turn to the hooks, after all else of it was handed out."""
+        assert self._caller.hooks is not None
+        hook = partial(self._caller.hooks.after_model, self._context(), self._turn(chunk))
+        await self._wait.run(None, hook)
+        self._held = None
+        return [chunk]
+
+    def _context(self) -> RunContext[object]:
+        return RunContext(context=self._caller.context, turn=len(self._loop.turns) + 1)
 
     async def _step_tools(self) -> list[Chunk]:
         batch = self._batch
@@ -318,7 +372,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             data = {"call_id": call.id, "name": call.name}
             self._ready.append(NoticeChunk(code="repeated_call", message=told, data=data))
 
-    async def _within_limit(self, step: Callable[[], Awaitable[list[Chunk]]]) -> list[Chunk]:
+    async def _within_limit(self, step: Callable[[], Awaitable[T]]) -> T:
         seconds = self._caller.total_seconds
         if seconds is None:
             return await step()
@@ -328,7 +382,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         raise LimitExceeded(f"the run may take {seconds:g} seconds", "total_seconds")
 
     def _interrupt(self) -> None:
-        for work in (self._call, self._batch):
+        for work in (self._wait, self._call, self._batch):
             if work is not None:
                 work.interrupt()
 
@@ -339,21 +393,23 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
 
     def _turn_ended(self, chunk: TurnChunk) -> None:
         """Take note of the end of a turn, when it is handed out: until then it can be cancelled."""
-        call = self._call
-        assert call is not None
         if self._in_turn:
             self._in_turn = False
-            turn = Turn(
-                message=call.message,
-                finish_reason=chunk.finish_reason,
-                metadata=chunk.metadata or {},
-                tool_calls=tuple(chunk.tool_calls),
-                headers=call.headers,
-                rate_limit=call.rate_limit,
-            )
-            self._next = self._loop.turn_ended(turn)
+            self._next = self._loop.turn_ended(self._turn(chunk))
         if isinstance(self._next, Finish):
             self._finish(chunk, self._next)
+
+    def _turn(self, chunk: TurnChunk) -> Turn:
+        call = self._call
+        assert call is not None
+        return Turn(
+            message=call.message,
+            finish_reason=chunk.finish_reason,
+            metadata=chunk.metadata or {},
+            tool_calls=tuple(chunk.tool_calls),
+            headers=call.headers,
+            rate_limit=call.rate_limit,
+        )
 
     def _finish(self, chunk: TurnChunk, action: Finish) -> None:
         """Make a chunk the final one."""

@@ -11,15 +11,16 @@ from collections import deque
 from contextlib import suppress
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.from_thread
 
-from .chunks import ToolProgressChunk, ToolResultChunk
+from .chunks import ToolCall, ToolProgressChunk, ToolResultChunk
 from .errors import UsageError
 from .exchange import Wait
 from .messages import ToolResultPart
+from .pending import ToolResult, result_of
 from .run_context import RunContext
 from .tool_call import run_call
 
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from .chunks import Chunk, ToolCall
+    from .chunks import Chunk
+    from .hooks import Hooks
     from .messages import ToolSpec
     from .tools import AnyTool
 
@@ -49,6 +51,7 @@ class ToolBatch:
         turn: Which turn asks, counted from 1.
         seconds: How long a tool without a timeout of its own may take.
         group: Where the calls run; ``None`` runs them within `step`.
+        hooks: What the application does around each call.
 
     Attributes:
         results: What is known so far of each call that was begun, by its id.
@@ -63,6 +66,7 @@ class ToolBatch:
         turn: int,
         seconds: float | None = None,
         group: TaskGroup | None = None,
+        hooks: Hooks[Any] | None = None,
     ) -> None:
         self.results: dict[str, ToolResultPart] = {}
         self.errors: dict[str, Exception] = {}
@@ -71,6 +75,8 @@ class ToolBatch:
         self._turn = turn
         self._seconds = seconds
         self._group = group
+        self._hooks = hooks
+        self._failure: Exception | None = None  # of a hook beside the reader
         self._chunks: deque[Chunk] = deque()
         self._started: set[str] = set()
         self._waiting: list[ToolCall] = []
@@ -82,7 +88,7 @@ class ToolBatch:
     @property
     def busy(self) -> bool:
         """Whether there is more to come."""
-        return bool(self._chunks or self._waiting or self._scopes)
+        return bool(self._chunks or self._waiting or self._scopes or self._failure)
 
     def start(self, call: ToolCall) -> None:
         """Run a call, if it was not started before: beside the reader, or within the next step."""
@@ -108,9 +114,12 @@ class ToolBatch:
         Raises:
             Interrupted: `interrupt` was called; every tool was cancelled.
             UsageError: The client was closed under the calls.
+            Exception: What a hook raised.
         """
         if not self._chunks:
             await self._wait.run(None, self._run_all if self._waiting else self._arrival)
+        if self._failure is not None:
+            raise self._failure
         if not self._chunks:
             raise UsageError("the Client was closed while tools of a run were at work")
         return self.arrived()
@@ -135,11 +144,12 @@ class ToolBatch:
                 for call in calls:
                     group.start_soon(self._run, call)
         except BaseExceptionGroup as failed:
-            # A tool's own exceptions are results, so this is an exit or an interrupt: one is all.
+            # A tool's own exceptions are results, so this is an exit, an interrupt or a hook's
+            # error: one is all.
             raise failed.exceptions[0] from None
 
     async def _arrival(self) -> None:
-        while self._scopes and not self._chunks:
+        while self._scopes and not self._chunks and self._failure is None:
             await self._change()
 
     async def _change(self) -> None:
@@ -150,6 +160,8 @@ class ToolBatch:
         try:
             with scope:
                 await self._run(call)
+        except Exception as error:  # noqa: BLE001 - it is the reader's, not of the client's group
+            self._failure = self._failure or error
         finally:
             self._scopes.discard(scope)
             self._changed.set()
@@ -163,7 +175,7 @@ class ToolBatch:
             _emit=partial(self._progress, call),
         )
         self.results[call.id] = ToolResultPart(call.id, call.name, INTERRUPTED, is_error=True)
-        result, error = await run_call(self._tools, call, context, self._seconds)
+        result, error = await self._called(call, context)
         self.results[call.id] = result
         if error is not None:
             self.errors[call.id] = error
@@ -173,6 +185,22 @@ class ToolBatch:
             )
         )
         self._changed.set()
+
+    async def _called(
+        self, call: ToolCall, context: RunContext[object]
+    ) -> tuple[ToolResultPart, Exception | None]:
+        hooks = self._hooks
+        if hooks is None:
+            return await run_call(self._tools, call, context, self._seconds)
+        decided = await hooks.before_tool(context, call)
+        chosen = decided if isinstance(decided, ToolCall) else call
+        part = None if isinstance(decided, ToolCall) else result_of(call, decided)
+        error = None
+        if part is None:
+            part, error = await run_call(self._tools, chosen, context, self._seconds)
+        given = ToolResult(part.result, part.is_error)
+        told = await hooks.after_tool(context, chosen, given)
+        return ToolResultPart(call.id, call.name, told.result, told.is_error), error
 
     def _progress(self, call: ToolCall, progress: object) -> None:
         self._chunks.append(ToolProgressChunk(call_id=call.id, name=call.name, progress=progress))

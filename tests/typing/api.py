@@ -11,9 +11,14 @@ import httpx2
 
 from cogent import (
     Agent,
+    Answer,
+    Approved,
     Chunk,
     Client,
+    Conversation,
     Credential,
+    Denied,
+    Hooks,
     ImagePart,
     MediaChunk,
     Message,
@@ -29,6 +34,7 @@ from cogent import (
     Response,
     RetryChunk,
     RetryPolicy,
+    RunContext,
     RunStream,
     ServerToolChunk,
     Settings,
@@ -38,11 +44,14 @@ from cogent import (
     ToolCall,
     ToolCallChunk,
     ToolProgressChunk,
+    ToolResult,
     ToolResultChunk,
     ToolSpec,
     TurnChunk,
     Usage,
+    pending_calls,
     register_provider,
+    trim_history,
     user,
 )
 from cogent.framing import NDJSONFramer, ServerSentEvent, SSEParser
@@ -83,7 +92,20 @@ def by_kind(chunk: Chunk) -> str:
     return chunk.delta
 
 
+class Audit(Hooks[int]):
+    async def before_tool(self, context: RunContext[int], call: ToolCall) -> ToolCall | Answer:
+        return call if context.context else Denied("no")
+
+
+def instructions(ctx: RunContext[int]) -> str:
+    return f"Serve {ctx.context}."
+
+
 async def agents() -> None:
+    helper = Agent(model="gpt-4o", hooks=Audit(), instructions=instructions)
+    Agent(model="gpt-4o", tools=[helper.as_tool(name="helper", description="Helps.")])
+    Agent(model=["gpt-4o", Model("claude-sonnet-4-5")], fallback_on=(ProviderError,))
+    Agent(model="gpt-4o", fallback_on=lambda error: error.retryable)
     agent = Agent(name="writer", model="gpt-4o", instructions="Be brief.", stream=True)
     stream = agent.run_stream("Hello", context={"user": 1}, include_raw=True)
     assert_type(stream, RunStream)
@@ -101,6 +123,22 @@ async def agents() -> None:
     assert_type(response, Response)
     assert_type(response.messages, tuple[Message, ...])
     assert_type(response.tool_calls, tuple[ToolCall, ...])
+    assert_type(response.pending, tuple[ToolCall, ...])
+    answers: dict[str, Answer] = {"c1": Approved(), "c2": Denied("no"), "c3": True}
+    answers |= {"c4": ToolResult("4"), "c5": "5"}
+    assert_type(agent.resume_stream(response.messages, answers), RunStream)
+    assert_type(await agent.resume(response.messages, {"c1": "done"}), Response)
+
+
+async def chats(agent: Agent) -> None:
+    chat = Conversation.load(agent, Conversation(agent, [user("Hello")]).dump())
+    assert_type(chat, Conversation)
+    assert_type(chat.run_stream("Hello", context=1, model="gpt-4o"), RunStream)
+    assert_type(await chat.run("Hello"), Response)
+    assert_type(
+        await chat.resume({call.id: True for call in pending_calls(chat.messages)}), Response
+    )
+    chat.messages = trim_history(chat.messages, max_turns=20, max_tokens=50_000)
 
 
 @dataclass

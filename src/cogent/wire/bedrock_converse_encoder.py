@@ -18,9 +18,9 @@ from ..chunks import (
 from ..errors import APIError, BadRequest, Overloaded, RateLimited, ServerError
 from ..framing import encode_message
 from .encoder import Encoder, joined
-from .failure import faithful
+from .failure import faithful, http_error
 from .fields import Object, dump, obj, text
-from .taxonomy import fitting_status
+from .taxonomy import fitting_status, word_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -245,7 +245,11 @@ def _message(headers: Mapping[str, str], document: Object) -> bytes:
 
 def error_body(error: APIError) -> bytes:
     """Write the body of an HTTP error."""
-    return dump(faithful(error, lambda word: _facts(error, word, "__type")))
+    status = error.status or fitting_status(type(error), [])
+    body = dump(_facts(error, None, "__type"))
+    if isinstance(http_error(status, body, {}), type(error)):
+        return body
+    return dump(_facts(error, word_of(type(error)), "__type"))
 
 
 def _facts(error: APIError, word: str | None, field: str) -> Object:

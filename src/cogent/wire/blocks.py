@@ -139,6 +139,15 @@ def tool_calls(blocks: Iterable[Block]) -> tuple[ToolCall, ...]:
     )
 
 
+def read_call(part: ToolCallPart) -> ToolCall:
+    """Give the call that a part of a message is."""
+    item = part.echo.get("item")
+    custom = isinstance(item, dict) and item.get("type") == "custom_tool_call"
+    text = part.arguments_json
+    parsed = {"input": text} if custom else parse_arguments(text)
+    return ToolCall(part.id, part.name, text, parsed, custom)
+
+
 def message_parts(blocks: Iterable[Block], dialect: str) -> tuple[Part, ...]:
     """Give the blocks as parts of a message, empty ones left out."""
     parts = (_part(block, dialect) for block in blocks)
