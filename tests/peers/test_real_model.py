@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from cogent import Agent, Model, Settings, StreamTruncated, ToolSpec, user
+from cogent import Agent, Model, Settings, StreamTruncated, ToolSpec, tool, user
 from tests.support.conversation import answered, ask
 
 from .conftest import LLAMA_KEY
@@ -176,3 +176,26 @@ async def test_a_cut_is_told(llama):
     with pytest.raises(StreamTruncated):
         list(decoder.close())
     assert decoder.message.text
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_an_agent_streams_through_its_tool(llama, dialect):
+    """The model calls, the function runs once, and the answer follows in the same stream."""
+    asked = []
+
+    @tool
+    async def get_weather(city: str, unit: str) -> dict[str, object]:
+        """Get the weather."""
+        asked.append(city)
+        return {"degrees": 21, "sky": "clear"}
+
+    agent = Agent(model=model(llama, dialect), tools=[get_weather])
+    stream = agent.run_stream("What is the weather in Berlin in C?")
+    chunks = [chunk async for chunk in stream]
+
+    assert asked == ["Berlin"]
+    (result,) = [chunk for chunk in chunks if chunk.kind == "tool_result"]
+    assert result.result == '{"degrees":21,"sky":"clear"}'
+    assert next(c.finish_reason for c in chunks if c.kind == "turn") == "tool_calls"
+    assert [chunk.is_final for chunk in chunks].count(True) == 1
+    assert stream.response.turns[-1].message.text
