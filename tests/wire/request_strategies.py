@@ -33,7 +33,10 @@ linked_images = texts.map(lambda url: ImagePart(url=f"https://{url}"))
 given_images = st.builds(
     ImagePart, data=texts, media_type=st.sampled_from(["image/png", "image/x"])
 )
-bare_images = texts.map(lambda data: ImagePart(data=data))
+# Their type is told by how they begin, where that is known.
+bare_images = texts.filter(lambda data: data[:1] not in "/iRU").map(
+    lambda data: ImagePart(data=data)
+)
 images = linked_images | given_images
 tools = st.lists(st.builds(ToolSpec, names, st.just("") | texts, json_objects), max_size=2)
 

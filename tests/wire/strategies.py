@@ -67,6 +67,9 @@ STOP_WORDS = {
         "MISSING_THOUGHT_SIGNATURE": "error", "MALFORMED_RESPONSE": "error",
         "LANGUAGE": "error", "NO_IMAGE": "error", "IMAGE_OTHER": "error",
         "OTHER": "other", "BORED": "other",
+        # By number, as the protocol's other encoding has them.
+        "1": "stop", "2": "length", "3": "content_filter", "4": "content_filter", "6": "error",
+        "7": "content_filter", "8": "content_filter", "9": "content_filter", "10": "error",
     },
     "ollama": {
         "stop": "stop", "length": "length", "load": "stop", "unload": "stop",
