@@ -117,6 +117,11 @@ class Client:
                 await transport.aclose()
 
     @property
+    def is_callers(self) -> bool:
+        """Whether the connections are those of a caller's ``http_client``."""
+        return self._http_client is not None
+
+    @property
     def tasks(self) -> TaskGroup:
         """The library's only task group: what runs beside a reader lives here.
 
