@@ -60,7 +60,6 @@ class SyncRunStream(Iterable[Chunk], Generic[OutputT_co]):
         self._portal: BlockingPortal | None = None
         self._thread = ExitStack()
         self._thread_id: int | None = None
-        self._reading = False
 
     def __iter__(self) -> Iterator[Chunk]:
         """Iterate over the chunks; leaving the loop closes the stream.
@@ -70,14 +69,13 @@ class SyncRunStream(Iterable[Chunk], Generic[OutputT_co]):
             UsageError: Another loop reads this stream, or it was closed before its end.
         """
         with self._lock:
-            if self._reading:
+            if self._portal is not None:
                 raise UsageError("another loop reads this stream")
-            self._reading = True
+            self._start()
         try:
             while (chunk := self._next().result()) is not None:
                 yield chunk
         finally:
-            self._reading = False
             self.close()
 
     def text(self) -> Iterator[str]:
