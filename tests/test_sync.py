@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
+import weakref
 from contextlib import contextmanager, nullcontext
+from queue import SimpleQueue
 
 import pytest
 
@@ -162,6 +164,16 @@ def test_leaving_early(leave):
         assert set(threading.enumerate()) <= set(threads)
 
 
+def test_nothing_keeps_a_stream():
+    """A stream that was read is free once its reader lets go of it."""
+    stream = Agent(model=ScriptedModel(HELLO)).run_stream_sync("hi")
+    list(stream)
+    gone = weakref.ref(stream)
+    del stream
+    gc.collect()
+    assert gone() is None
+
+
 def test_close_while_another_thread_waits():
     """It is woken, and told why."""
     with asking(STALLED) as (agent, server):
@@ -244,6 +256,23 @@ def test_cancel_from_another_thread():
         assert stream.response.finish_reason == "cancelled"
         assert "Hello".startswith(seen[0][:5])
         server.wait_disconnects()
+
+
+def test_cancel_wakes_the_run():
+    """The run ends at once, while the thread that stopped it is still busy."""
+    ended, found = threading.Event(), SimpleQueue()
+
+    @tool
+    def tell() -> str:
+        """Tell."""
+        stream.cancel()
+        found.put(ended.wait(5))
+        return ""
+
+    stream = Agent(model=ScriptedModel([TELL, HELLO]), tools=[tell]).run_stream_sync("hi")
+    list(stream)
+    ended.set()
+    assert found.get(timeout=10)
 
 
 @pytest.mark.parametrize("stop", ["cancel", "close"])
