@@ -45,8 +45,9 @@ class SyncRunStream(Iterable[Chunk], Generic[OutputT_co]):
             print(chunk.content, end="", flush=True)
         print(stream.response.usage)
 
-    Where the loop's iterator is kept elsewhere, ``with`` does the same; so does `close`, and the
-    end of the program at the latest. Nothing is sent before the first chunk is asked for.
+    Where the loop's iterator is kept elsewhere, or Python does not count references, ``with``
+    does the same; so does `close`, and the end of the program at the latest. Nothing is sent
+    before the first chunk is asked for.
 
     Waiting blocks the calling thread. A ``KeyboardInterrupt`` meanwhile closes the stream. All
     else may be used from any thread, while another one waits for a chunk; and in tools.
