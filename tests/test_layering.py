@@ -17,10 +17,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     # what users meet
     "__init__": DATA
     | {"agent", "auth", "client", "conversation", "history", "hooks", "media", "model"}
-    | {"pending", "providers", "rate_limit", "retry", "stream", "trim"},
+    | {"pending", "providers", "rate_limit", "retry", "stream", "sync", "trim"},
     "agent": DATA
     | {"agent_tool", "caller", "client", "exchange", "fallback", "hooks", "instructions"}
-    | {"limits", "loop", "model", "output", "output_type", "pending", "stream", "tools"},
+    | {"limits", "loop", "model", "output", "output_type", "pending", "stream", "sync", "tools"},
     "agent_tool": {"agent", "errors", "output_type", "run_context", "tools"},
     "client": DATA | {"exchange", "retry"},
     "conversation": {"agent", "fallback", "history", "messages", "pending", "response", "settings"}
@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fallback": DATA | {"call", "caller", "model", "rate_limit", "tool_batch", "wire"},
     "stream": DATA
     | {"call", "caller", "exchange", "fallback", "loop", "run_context", "tool_batch"},
+    "sync": DATA | {"model", "stream"},
     "testing": DATA | {"client", "exchange", "framing", "model", "providers", "testing", "wire"},
     # structured output
     "output": DATA

@@ -136,6 +136,7 @@ _NAMES = {
         "RunStream",
         "TextStream",
     ),
+    "sync": ("SyncRunStream",),
     "tools": (
         "Tool",
         "tool",

@@ -149,6 +149,9 @@ from .stream import (
     RunStream as RunStream,
     TextStream as TextStream,
 )
+from .sync import (
+    SyncRunStream as SyncRunStream,
+)
 from .tools import (
     Tool as Tool,
     tool as tool,

@@ -20,6 +20,7 @@ from .pending import NO_ANSWERS, close_calls, resumption
 from .response import OutputT_co
 from .settings import Settings
 from .stream import RunStream
+from .sync import SyncRunStream, drained_sync, unshared
 from .tools import toolset
 
 if TYPE_CHECKING:
@@ -191,6 +192,68 @@ class Agent(Generic[OutputT_co]):
         loop = self._begin(message, message_history)
         return await self._run(loop, settings, model, context=context).drained()
 
+    def run_stream_sync(
+        self,
+        message: Content,
+        *,
+        context: object = None,
+        message_history: Sequence[Message] = (),
+        settings: Settings | None = None,
+        model: ModelChoice | None = None,
+        include_raw: bool = False,
+    ) -> SyncRunStream[OutputT_co]:
+        """Run the agent, and stream what comes, without an event loop.
+
+        Args:
+            message: As for `run_stream`.
+            context: As for `run_stream`.
+            message_history: As for `run_stream`.
+            settings: As for `run_stream`.
+            model: As for `run_stream`.
+            include_raw: As for `run_stream`.
+
+        Returns:
+            The stream, for a plain ``for``. Nothing is sent before it is used.
+
+        Raises:
+            ConfigurationError: The model string names no known provider.
+            UsageError: A model has a client of another event loop.
+        """
+        loop, models = self._begin(message, message_history), self._unshared(model)
+        run = self._run(loop, settings, models, context=context, include_raw=include_raw)
+        return SyncRunStream(run)
+
+    def run_sync(
+        self,
+        message: Content,
+        *,
+        context: object = None,
+        message_history: Sequence[Message] = (),
+        settings: Settings | None = None,
+        model: ModelChoice | None = None,
+    ) -> Response[OutputT_co]:
+        """Run the agent to its end, without an event loop: in scripts and notebooks.
+
+        The run has a thread and an event loop of its own, so it may be used from several threads,
+        and where an event loop runs, which it blocks. ``KeyboardInterrupt`` closes the connection.
+
+        Args:
+            message: As for `run_stream`.
+            context: As for `run_stream`.
+            message_history: As for `run_stream`.
+            settings: As for `run_stream`.
+            model: As for `run_stream`.
+
+        Returns:
+            The whole answer.
+
+        Raises:
+            ProviderError: As for `run`, and so are the others.
+            UsageError: A model has a client of another event loop.
+        """
+        loop, models = self._begin(message, message_history), self._unshared(model)
+        return drained_sync(self._run(loop, settings, models, context=context))
+
     def resume_stream(
         self,
         message_history: Sequence[Message],
@@ -340,6 +403,9 @@ class Agent(Generic[OutputT_co]):
         if self._output_type is not None:
             handlings[FINAL_ANSWER] = "leave"
         return handlings
+
+    def _unshared(self, choice: ModelChoice | None) -> Sequence[Model]:
+        return unshared(self.models if choice is None else self._chosen(choice))
 
     def _chosen(self, choice: ModelChoice) -> tuple[Model, ...]:
         models = (choice,) if isinstance(choice, str | Model) else tuple(choice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 import anyio
@@ -90,11 +91,13 @@ class Client:
         Slots(*self._limits)  # says now what is wrong with them
         self._transport: Transport | None = None
         self._tasks: TaskGroup | None = None
+        self._thread: int | None = None
 
     async def __aenter__(self) -> Self:
         if self._transport is not None:
             raise UsageError("this Client is open already")
         self._transport = self.make_transport()
+        self._thread = get_ident()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         return self
@@ -117,6 +120,11 @@ class Client:
                 await transport.aclose()
 
     @property
+    def is_callers(self) -> bool:
+        """Whether the connections are those of a caller's ``http_client``."""
+        return self._http_client is not None
+
+    @property
     def tasks(self) -> TaskGroup:
         """The library's only task group: what runs beside a reader lives here.
 
@@ -132,10 +140,12 @@ class Client:
         """The open connections.
 
         Raises:
-            UsageError: The client is not open.
+            UsageError: The client is not open, or on another event loop.
         """
         if self._transport is None:
             raise UsageError("this Client is not open: use it within `async with client:`")
+        if self._thread != get_ident():
+            raise UsageError("this Client is open on the event loop of another thread")
         return self._transport
 
     def make_transport(self) -> Transport:

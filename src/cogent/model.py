@@ -206,6 +206,11 @@ class Model:
         return self._client.make_transport(), True
 
     @property
+    def is_shared(self) -> bool:
+        """Whether its connections are a caller's, and so belong to one event loop."""
+        return self._shared is not None or self._client.is_callers
+
+    @property
     def tasks(self) -> TaskGroup | None:
         """Where tools may run beside the reader: in the shared client's task group."""
         return self._shared.tasks if self._shared is not None else None

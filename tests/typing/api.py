@@ -39,6 +39,7 @@ from cogent import (
     ServerToolChunk,
     Settings,
     SourceChunk,
+    SyncRunStream,
     TextChunk,
     Timeouts,
     ToolCall,
@@ -150,6 +151,13 @@ class City:
 async def outputs() -> None:
     agent = Agent(model="gpt-4o", output_type=City, output_retries=2)
     response = await agent.run("The largest city?")
+    assert_type(agent.run_sync("The largest city?").output, City)
+    blocking = agent.run_stream_sync("The largest city?", include_raw=True)
+    assert_type(blocking, SyncRunStream[City])
+    assert_type(list(blocking), list[Chunk])
+    assert_type(list(blocking.text()), list[str])
+    with blocking as entered:
+        assert_type(entered.response.output, City)
     assert_type(response.output, City)
     stream = Agent(model="gpt-4o", output_type=list[City], output_mode="tool").run_stream("Cities?")
     async for chunk in stream:
