@@ -44,6 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": set(),
     # tools
     "run_context": set(),
+    "mcp": {"errors", "run_context", "tools"},
     "tool_signature": {"errors", "run_context", "validation"},
     "tools": {"errors", "messages", "tool_signature"},
     "tool_call": DATA | {"run_context", "tools", "validation"},
