@@ -21,17 +21,22 @@ from .test_agent_tools import DONE, calls, results
 PNG = types.ImageContent(data="AAAA", mime_type="image/png")
 
 
+@pytest.fixture
+def anyio_backend(virtual_time):
+    return virtual_time
+
+
 def shop(stopped: anyio.Event | None = None) -> MCPServer:
     """Make a server as its users write them."""
     server = MCPServer("shop")
 
     @server.tool()
-    def price(item: str, count: int = 1) -> int:
+    async def price(item: str, count: int = 1) -> int:
         """Say what it costs."""
         return 3 * count
 
     @server.tool()
-    def order(item: str) -> str:
+    async def order(item: str) -> str:
         raise ToolError(f"{item} is sold out")
 
     @server.tool()
@@ -128,11 +133,11 @@ async def test_progress_is_reported(mode):
 async def test_a_timeout_stops_the_server_s_tool(mode):
     stopped = anyio.Event()
     async with Client(shop(stopped), mode=mode) as client:
-        tools = await mcp_tools(client, timeout=0.01)
+        tools = await mcp_tools(client, timeout=30)
         told, _, _ = await run(tools, ("wait", {}))
         await stopped.wait()
         still, _, _ = await run(tools, ("pack", {}))
-    assert told == [("wait", "The tool did not finish within 0.01 seconds.", True)]
+    assert told == [("wait", "The tool did not finish within 30 seconds.", True)]
     assert still == [("pack", "packed", False)]  # the connection is as good as before
 
 
@@ -199,16 +204,15 @@ async def test_a_result_becomes_text(content, structured, told):
 
 async def test_a_failure_without_words_is_told_as_one():
     async with Client(listing(["get"], is_error=True)) as client:
-        [(_, told, is_error)] = (await run(await mcp_tools(client), ("get", {})))[0]
-    assert is_error
-    assert "does not say why" in told
+        told, _, _ = await run(await mcp_tools(client), ("get", {}))
+    assert told == [("get", "The tool failed, and does not say why.", True)]
 
 
 async def test_a_lost_connection_is_told_to_the_model():
     async with Client(shop(), mode="legacy") as client:
         tools = await mcp_tools(client, only=["price"])
-    [(_, _, is_error)] = (await run(tools, ("price", {"item": "tea"})))[0]
-    assert is_error
+    told, _, _ = await run(tools, ("price", {"item": "tea"}))
+    assert told == [("price", "MCPError: Connection closed", True)]
 
 
 async def test_calls_can_wait_for_approval():
