@@ -210,7 +210,7 @@ async def test_a_failure_without_words_is_told_as_one():
 
 async def test_a_lost_connection_is_told_to_the_model():
     async with Client(shop(), mode="legacy") as client:
-        tools = await mcp_tools(client, only=["price"])
+        tools = await mcp_tools(client.session, only=["price"])
     told, _, _ = await run(tools, ("price", {"item": "tea"}))
     assert told == [("price", "MCPError: Connection closed", True)]
 
