@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": set(),
     # tools
     "run_context": set(),
+    "mcp": {"errors", "run_context", "tools"},
     "tool_signature": {"errors", "run_context", "validation"},
     "tools": {"errors", "messages", "tool_signature"},
     "tool_call": DATA | {"run_context", "tools", "validation"},
@@ -171,5 +172,16 @@ def test_importing_the_package_is_next_to_nothing():
         "assert 'httpx' not in sys.modules\n"
         "cogent.Agent\n"
         "assert 'httpx' not in sys.modules, 'httpx waits for the first request'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_extras_are_imported_late():
+    """Without an extra its module can be imported, and says at use what is missing."""
+    code = (
+        "import sys\n"
+        "import cogent.aws, cogent.mcp\n"
+        "extra = {'botocore', 'mcp'} & set(sys.modules)\n"
+        "assert not extra, extra\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

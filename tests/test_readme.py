@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from mcp.server.mcpserver import MCPServer
 
 import cogent
 from cogent import Settings, TextChunk, ToolCallChunk, TurnChunk
@@ -62,6 +63,8 @@ def test_every_example_is_run():
         "Chunks",
         "Tools",
         "Ask before acting",
+        "Without an event loop",
+        "MCP servers",
         "Chats",
         "Typed output",
         "Leave early",
@@ -136,6 +139,31 @@ async def test_ask_before_acting(monkeypatch):
 
     assert done == ["a"]
     assert scope["response"].content == "Gone."
+
+
+def test_without_an_event_loop(emulator, capsys):
+    """A script streams, then asks for the whole answer."""
+    scope = {"Agent": cogent.Agent}
+    exec(EXAMPLES["Without an event loop"], scope)
+
+    assert capsys.readouterr().out == ANSWER
+    assert scope["response"].content == ANSWER
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_mcp_servers(emulator, anyio_backend):
+    """The model is told of what the server offers."""
+    server = MCPServer("docs")
+
+    @server.tool()
+    def search(query: str) -> str:
+        return query
+
+    scope = await run("MCP servers", server=server)
+
+    assert scope["response"].content == ANSWER
+    (spec,) = emulator.requests[0].request.tools
+    assert spec.name == "docs_search"
 
 
 async def test_chats(agent, emulator, capsys):

@@ -278,3 +278,59 @@ def test_a_toolset_has_one_of_each_name():
 def test_options_are_checked_at_once(options):
     with pytest.raises(ConfigurationError):
         tool(**options)(numpy)
+
+
+GIVEN = {"type": "object", "properties": {"text": {"type": "string", "x-hint": 1}}}
+
+
+def test_a_given_schema_is_the_model_s_and_the_arguments_come_as_one():
+    """Also under names that parameters of the function have."""
+
+    @tool(parameters=GIVEN, timeout=2)
+    def look(ctx: RunContext[str], arguments: dict[str, object]) -> object:
+        """Look."""
+        return arguments, ctx.context
+
+    assert look.spec == ToolSpec("look", "Look.", GIVEN)
+    given, named = look.signature.bind('{"arguments": [1.5], "ctx": null, "a-b": {}}', CONTEXT)
+    assert look(*given, **named) == ({"arguments": [1.5], "ctx": None, "a-b": {}}, "ours")
+    assert look.signature.bind("", CONTEXT)[1]["arguments"] == {}
+
+
+def test_what_takes_the_arguments_as_one_says_what_they_must_be():
+    @tool(parameters=GIVEN)
+    def look(query: Query, /) -> Query:
+        return query
+
+    given, named = look.signature.bind('{"text": "a", "unit": "F"}', CONTEXT)
+    assert look(*given, **named) == Query(text="a", unit=Unit.FAHRENHEIT)
+    with pytest.raises(ValidationError, match="text"):
+        look.signature.bind("{}", CONTEXT)
+
+
+def test_a_method_keeps_its_given_schema():
+    class Shop:
+        @tool(parameters=GIVEN)
+        def look(self, arguments: dict[str, str]) -> str:
+            return arguments["text"]
+
+    bound = Shop().look
+    assert bound.spec.parameters == GIVEN
+    assert bound(**bound.signature.bind('{"text": "a"}', CONTEXT)[1]) == "a"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "source", "told"),
+    [
+        ({"text": {"type": "string"}}, "def f(a: dict): ...", "of type object"),
+        (GIVEN, "def f(a: dict, b: int): ...", "all arguments as one dict"),
+        (GIVEN, "def f(): ...", "all arguments as one dict"),
+        (GIVEN, "def f(**a: int): ...", "all arguments as one dict"),
+        (GIVEN, "def f(a): ...", "parameter a needs an annotation"),
+    ],
+)
+def test_a_given_schema_is_checked_when_tools_are_collected(parameters, source, told):
+    space: dict = {}
+    exec(source, space)
+    with pytest.raises(ConfigurationError, match=told):
+        toolset([Tool(space["f"], parameters=parameters)])

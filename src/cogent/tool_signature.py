@@ -52,15 +52,19 @@ class ToolSignature:
         return [given.pop(name) for name in self._positional if name in given], given
 
 
-def read_signature(function: Callable[..., object], name: str) -> ToolSignature:
+def read_signature(
+    function: Callable[..., object], name: str, schema: Mapping[str, object] | None = None
+) -> ToolSignature:
     """Read what a function tells of itself.
 
     Args:
         function: Sync or async; a bound method is fine.
         name: The tool's name, for errors.
+        schema: JSON schema of the arguments, for a function that takes all of them as one.
 
     Raises:
-        ConfigurationError: A parameter has no annotation, or one that has no JSON schema.
+        ConfigurationError: A parameter has no annotation, or one that has no JSON schema; or the
+            schema is given, and is not one of an object, or the function takes several.
     """
     from pydantic import TypeAdapter
     from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
@@ -83,11 +87,12 @@ def read_signature(function: Callable[..., object], name: str) -> ToolSignature:
             parameters.append(_for_the_model(parameter, hint, about.get(parameter.name)))
         if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
             positional.append(parameter.name)
-    stub = _stub(parameters)
+    # Of a function, the adapter validates the arguments and calls it with them.
+    taken = _stub(parameters) if schema is None else _whole(parameters, schema, name)
     try:
-        # Of a function, the adapter validates the arguments and calls it with them.
-        arguments = cast("TypeAdapter[dict[str, object]]", TypeAdapter(cast(Any, stub)))
-        schema = arguments.json_schema(schema_generator=schema_generator())
+        arguments = cast("TypeAdapter[dict[str, object]]", TypeAdapter(cast(Any, taken)))
+        if schema is None:
+            schema = arguments.json_schema(schema_generator=schema_generator())
     except (PydanticSchemaGenerationError, PydanticUserError) as error:
         shown = str(error).partition("\n")[0]
         raise ConfigurationError(
@@ -153,6 +158,20 @@ def _stub(parameters: list[inspect.Parameter]) -> Callable[..., dict[str, object
     arguments.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     arguments.__annotations__ = {p.name: p.annotation for p in parameters}
     return arguments
+
+
+def _whole(parameters: list[inspect.Parameter], schema: Mapping[str, object], tool: str) -> object:
+    """Give the type of the one parameter that takes all arguments, put under its name."""
+    from pydantic import AfterValidator
+
+    if schema.get("type") != "object":
+        raise ConfigurationError(f"tool {tool}: parameters= is a JSON schema of type object")
+    if len(parameters) != 1 or parameters[0].kind is inspect.Parameter.VAR_KEYWORD:
+        raise ConfigurationError(
+            f"tool {tool}: with parameters= its function takes all arguments as one dict"
+        )
+    name = parameters[0].name
+    return Annotated[parameters[0].annotation, AfterValidator(lambda given: {name: given})]
 
 
 def _read_docstring(docstring: str) -> tuple[str, dict[str, str]]:

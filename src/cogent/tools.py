@@ -12,7 +12,7 @@ from .messages import ToolSpec
 from .tool_signature import ToolSignature, read_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = ("MAX_RESULT_CHARACTERS", "AnyTool", "Tool", "tool", "toolset")
 
@@ -37,6 +37,9 @@ class Tool(Generic[P, R]):
             model.
         name: In place of the function's.
         description: In place of the docstring's.
+        parameters: JSON schema of the arguments, of type ``object``, in place of the signature's;
+            the model is sent it as it is. The function takes all arguments as one dict, beside a
+            `RunContext`. They are validated as its annotation says, and not by the schema.
         timeout: Seconds after which a call is cancelled, and the model told so.
         requires_approval: A call ends the run, which goes on once the call is approved.
         max_result_characters: What is over it is cut off, and the model told so.
@@ -48,6 +51,7 @@ class Tool(Generic[P, R]):
         *,
         name: str | None = None,
         description: str | None = None,
+        parameters: Mapping[str, object] | None = None,
         timeout: float | None = None,
         requires_approval: bool = False,
         max_result_characters: int = MAX_RESULT_CHARACTERS,
@@ -59,6 +63,7 @@ class Tool(Generic[P, R]):
         self.requires_approval = requires_approval
         self.max_result_characters = max_result_characters
         self._description = description
+        self._parameters = parameters
         if not _NAME.fullmatch(self.name):
             raise ConfigurationError(
                 f"a tool's name has letters, digits, _ and -, 64 at most, not {self.name!r}: "
@@ -74,7 +79,7 @@ class Tool(Generic[P, R]):
         Raises:
             ConfigurationError: Its signature is not one that a model could call.
         """
-        return read_signature(self.function, self.name)
+        return read_signature(self.function, self.name, self._parameters)
 
     @cached_property
     def spec(self) -> ToolSpec:
@@ -103,6 +108,7 @@ class Tool(Generic[P, R]):
             self.function.__get__(instance, owner),
             name=self.name,
             description=self._description,
+            parameters=self._parameters,
             timeout=self.timeout,
             requires_approval=self.requires_approval,
             max_result_characters=self.max_result_characters,
@@ -124,6 +130,7 @@ def tool(
     *,
     name: str | None = None,
     description: str | None = None,
+    parameters: Mapping[str, object] | None = None,
     timeout: float | None = None,
     requires_approval: bool = False,
     max_result_characters: int = MAX_RESULT_CHARACTERS,
@@ -136,6 +143,7 @@ def tool(
     *,
     name: str | None = None,
     description: str | None = None,
+    parameters: Mapping[str, object] | None = None,
     timeout: float | None = None,
     requires_approval: bool = False,
     max_result_characters: int = MAX_RESULT_CHARACTERS,
@@ -157,6 +165,7 @@ def tool(
         function: The function; see `Tool`.
         name: See `Tool`.
         description: See `Tool`.
+        parameters: See `Tool`.
         timeout: See `Tool`.
         requires_approval: See `Tool`.
         max_result_characters: See `Tool`.
@@ -171,6 +180,7 @@ def tool(
             function,
             name=name,
             description=description,
+            parameters=parameters,
             timeout=timeout,
             requires_approval=requires_approval,
             max_result_characters=max_result_characters,

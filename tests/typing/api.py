@@ -8,6 +8,7 @@ from typing import Literal, assert_never, assert_type
 
 import httpx
 import httpx2
+from mcp import Client as MCPClient
 
 from cogent import (
     Agent,
@@ -42,6 +43,7 @@ from cogent import (
     SyncRunStream,
     TextChunk,
     Timeouts,
+    Tool,
     ToolCall,
     ToolCallChunk,
     ToolProgressChunk,
@@ -52,10 +54,12 @@ from cogent import (
     Usage,
     pending_calls,
     register_provider,
+    tool,
     trim_history,
     user,
 )
 from cogent.framing import NDJSONFramer, ServerSentEvent, SSEParser
+from cogent.mcp import mcp_tools
 from cogent.wire import OPENAI_CHAT, Decoder
 
 
@@ -100,6 +104,19 @@ class Audit(Hooks[int]):
 
 def instructions(ctx: RunContext[int]) -> str:
     return f"Serve {ctx.context}."
+
+
+def look(arguments: dict[str, object], ctx: RunContext[int]) -> int:
+    return len(arguments) + ctx.context
+
+
+async def given_schemas() -> None:
+    async with MCPClient("https://example.com/mcp") as client:
+        Agent(model="gpt-4o", tools=await mcp_tools(client, prefix="x_", only={"a"}, timeout=30))
+        await mcp_tools(client.session, requires_approval=True)
+    made = tool(parameters={"type": "object"})(look)
+    assert_type(Tool(look, parameters={"type": "object"}).name, str)
+    assert_type(made({}, RunContext(context=1)), int)
 
 
 async def agents() -> None:
