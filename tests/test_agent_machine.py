@@ -32,8 +32,10 @@ from cogent import (
 )
 from cogent.messages import Message, ToolCallPart, ToolResultPart
 from cogent.pending import close_calls
+from cogent.response import NOT_RUN
 from cogent.testing import ScriptedModel
 from cogent.wire import DIALECTS, Quirks, Request
+from cogent.wire.blocks import read_call
 
 from .support.agent_world import AGAIN, TOOLS, Ledger, Stop, World, worlds
 
@@ -66,7 +68,7 @@ async def test_the_promises_of_a_run_hold(world):
             await anyio.wait_all_tasks_blocked()
             assert len(anyio.get_running_tasks()) == tasks, "tasks are left"
             check_calls(world, ledger, approved)
-            check_history(ended)
+            check_history(ended, ledger)
             ledger.run += 1
             stream = next_run(agent, ended.messages, world, approved, ledger)
 
@@ -144,14 +146,15 @@ async def check_end(stream, stop, chunks, error) -> Response:
     assert ended.content.startswith(read_text)
     if isinstance(error, ProviderError | RunError):
         assert error.partial.messages == ended.messages
+    if stop.how == "cancel" and stop.seconds is None and ended.finish_reason == "cancelled":
+        assert len(chunks) == stop.chunks
     told = Counter((c.call_id, c.result) for c in chunks if c.kind == "tool_result")
     parts = Counter((part.call_id, part.result) for part in results_of(ended.messages))
     assert told <= parts
     try:
         rest = [chunk async for chunk in stream]
     except (ProviderError, RunError, UsageError) as again:
-        told_again = again is error or isinstance(again, UsageError)
-        assert told_again  # by the same error, or by what became of the stream
+        assert again is error or isinstance(error or again, UsageError)  # noqa: PT017
         assert not finals
     else:
         assert not rest
@@ -169,7 +172,7 @@ def check_calls(world: World, ledger: Ledger, approved: set[str]) -> None:
         (asked.name, asked.arguments(f"t{turn}c{at}"))
         for turn, said in enumerate(world.said)
         for at, asked in enumerate(said.calls)
-        if asked.form == "fits" and (world.eager or world.may_run(said))
+        if (asked.form == "fits" or asked.again) and (world.eager or world.may_run(said))
     }
     for *_, name, asked in ledger.calls:
         assert (name, json.dumps(asked)) in written
@@ -184,7 +187,7 @@ def results_of(messages: tuple[Message, ...]) -> list[ToolResultPart]:
     return [part for part in parts if isinstance(part, ToolResultPart)]
 
 
-def check_history(ended: Response) -> None:
+def check_history(ended: Response, ledger: Ledger) -> None:
     """Every call has its one answer, in order, and every provider takes the conversation."""
     waiting = [call.id for call in ended.pending]
     assert not waiting or ended.finish_reason in ("approval", "tool_calls")
@@ -192,6 +195,7 @@ def check_history(ended: Response) -> None:
     closed = close_calls(ended.messages)
     assert waiting or closed == ended.messages
     asked: list[ToolCallPart] = []
+    heard_of = {AGAIN}  # what the model knows to have been run
     for before, message in zip((None, *closed), (*closed, None), strict=True):
         results = results_of((message,)) if message else []
         if before is not None and before.role == "assistant":
@@ -199,9 +203,12 @@ def check_history(ended: Response) -> None:
         assert [part.call_id for part in results] == [part.id for part in asked]
         for call, result in zip(asked, results, strict=True):
             assert result.name == call.name
+            if result.result != NOT_RUN:
+                heard_of.add((read_call(call).arguments or {}).get("tag"))
             if call.name == "work" and not result.is_error:
                 assert result.result == json.loads(call.arguments_json)["tag"]
         asked = []
+    assert heard_of >= {asked["tag"] for *_, asked in ledger.calls}
     specs = [each if isinstance(each, ToolSpec) else each.spec for each in TOOLS]
     for each in DIALECTS.values():
         request = Request(model="m", messages=closed, tools=specs, provider="scripted")

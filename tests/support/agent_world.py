@@ -83,10 +83,10 @@ class Asked:
 
     def arguments(self, tag: str) -> str:
         """Give the text of the arguments."""
-        asked = {"seconds": self.seconds, "tag": AGAIN if self.again else tag}
-        if self.form == "misfit":
-            asked["seconds"] = "soon"
-        text = json.dumps(asked)
+        if self.again:
+            return json.dumps({"seconds": 0, "tag": AGAIN})
+        seconds = "soon" if self.form == "misfit" else self.seconds
+        text = json.dumps({"seconds": seconds, "tag": tag})
         return text[: text.index(', "tag')] if self.form == "half" else text
 
 
@@ -140,7 +140,7 @@ class World:
             call_id = {"own": f"t{turn}c{at}", "each turn": f"c{at}", "none": None}[self.ids]
             text = asked.arguments(f"t{turn}c{at}")
             if DIALECTS[self.dialect].encoder.calls == "whole":
-                first, rest = text + "}" * (asked.form == "half"), []  # nothing else can be said
+                first, rest = text.rstrip("}") + "}", []  # no half can be said
             else:
                 first, rest = text[:9], [ToolCallChunk(index=at, arguments=text[9:])]
             chunks.append(ToolCallChunk(index=at, id=call_id, name=asked.name, arguments=first))
@@ -178,7 +178,7 @@ class World:
 
 
 ENDS = ("tool_calls",) * 6 + ("stop", "length", "content_filter", "pause", "429", "500", "error")
-SECONDS = st.sampled_from([0, 1, 2])
+SECONDS = st.sampled_from([0, 1, 2, 20])
 calls = st.builds(
     Asked,
     st.sampled_from(NAMES),
@@ -204,7 +204,7 @@ stops = st.builds(
 limits = st.builds(
     Limits,
     turns=st.sampled_from([25, 25, 2]),
-    tool_calls=st.sampled_from([None, None, 0, 3]),
+    tool_calls=st.sampled_from([None, None, None, None, 0, 3]),
     tool_errors=st.sampled_from([None, 3, 0]),
     tool_seconds=st.sampled_from([None, 1.7]),
     total_seconds=st.sampled_from([None, None, 3.3]),
@@ -217,7 +217,7 @@ worlds = st.builds(
     st.lists(stops, min_size=1, max_size=4).map(tuple),
     st.lists(st.sampled_from([True, True, False, "clicked"]), min_size=1).map(tuple),
     limits,
-    st.booleans(),
-    st.booleans(),
+    st.sampled_from([True, True, True, False]),
+    st.sampled_from([True, True, True, False]),
     st.integers(0, 1),
 )
