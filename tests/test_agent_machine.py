@@ -168,12 +168,13 @@ def check_calls(world: World, ledger: Ledger, approved: set[str]) -> None:
     tags = Counter(asked["tag"] for *_, asked in ledger.calls)
     del tags[AGAIN]
     assert max(tags.values(), default=0) <= 1
-    written = {
-        (asked.name, asked.arguments(f"t{turn}c{at}"))
-        for turn, said in enumerate(world.said)
-        for at, asked in enumerate(said.calls)
-        if (asked.form == "fits" or asked.again) and (world.eager or world.may_run(said))
-    }
+    written: set[tuple[str, str]] = set()
+    for turn, said in enumerate(world.said):
+        for at, asked in enumerate(said.calls):
+            tag = AGAIN if asked.again else f"t{turn}c{at}"
+            may_run = world.eager or world.may_run(said) or tag in approved
+            if may_run and (asked.form == "fits" or asked.again):
+                written.add((asked.name, asked.arguments(tag)))
     for *_, name, asked in ledger.calls:
         assert (name, json.dumps(asked)) in written
         assert name != "approve" or asked["tag"] in approved
