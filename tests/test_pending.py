@@ -120,7 +120,7 @@ async def test_a_resumed_run_that_is_left_keeps_a_valid_history():
         async with agent.resume_stream(paused.messages, ANSWERS, context=[]) as stream:
             stream.cancel()
             assert [chunk async for chunk in stream] == []
-    assert results(stream.response)[-1] == ("delete", "The call was not run.", True)
+    assert results(stream.response)[0] == ("delete", "The call was not run.", True)
     assert not pending_calls(stream.response.messages)
 
 
@@ -220,17 +220,17 @@ def test_a_wrong_answer_is_refused_before_the_stream_is_used():
 
 @pytest.mark.parametrize("rest", [(), (user("Well?"), assistant("Hm."))], ids=["end", "middle"])
 def test_open_calls_are_closed_wherever_they_are(rest):
-    """Each call gets one answer, in one message after the call; the rest stays as it is."""
+    """Each call gets one answer, in order, in one message after it; the rest stays as it is."""
     whole = (*history("c0", "c1", "c2"), *rest)
     assert close_calls(whole) == whole
     closed = close_calls((*history("c1"), *rest))
     assert closed[:2] == whole[:2]
     assert closed[3:] == rest
-    assert {part.call_id: part.result for part in closed[2].parts} == {
-        "c0": "The call was not run.",
-        "c1": "C1",
-        "c2": "The call was not run.",
-    }
+    assert [(part.call_id, part.result) for part in closed[2].parts] == [
+        ("c0", "The call was not run."),
+        ("c1", "C1"),
+        ("c2", "The call was not run."),
+    ]
 
 
 SERVER_CALL = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"q": "x"}}

@@ -233,13 +233,14 @@ def conversation(turns: Sequence[Turn], *, leave_open: bool = False) -> tuple[Me
     for turn in turns:
         ran = {result.call_id for result in turn.results}
         message = turn.message if turn.finish_reason else _closed(turn.message, ran)
-        results = turn.results
+        known = {result.call_id: result for result in turn.results}
+        calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
         if not (leave_open and turn is turns[-1]):
-            results += tuple(
-                ToolResultPart(part.id, part.name, NOT_RUN, is_error=True)
-                for part in message.parts
-                if isinstance(part, ToolCallPart) and part.id not in ran
-            )
+            for call in calls:
+                not_run = ToolResultPart(call.id, call.name, NOT_RUN, is_error=True)
+                known.setdefault(call.id, not_run)
+        # In the order of the calls: where a protocol has no ids, the order is all there is.
+        results = tuple(known[call.id] for call in calls if call.id in known)
         if message.parts:
             said.append(message)
         if results:
