@@ -7,8 +7,8 @@ import pytest
 from cogent.chunks import ToolCall
 from cogent.errors import OutputInvalid
 from cogent.loop import CallModel, Finish, Loop, Stop, Verdict
-from cogent.messages import assistant, user
-from cogent.response import Turn
+from cogent.messages import Message, ToolCallPart, assistant, user
+from cogent.response import Response, Turn
 
 
 def test_begins_with_the_model():
@@ -59,3 +59,15 @@ def test_what_is_no_output_goes_on():
     """Where there is nothing to judge, the loop decides as it does without an output."""
     loop = Loop((user("hi"),), judge=lambda turn, waits: None)
     assert loop.turn_ended(Turn(assistant("{"), finish_reason="length")) == Finish("length")
+
+
+@pytest.mark.parametrize("reason", ["other", "unknown"])
+def test_calls_of_a_turn_that_ended_for_no_known_reason_are_left_to_the_caller(reason):
+    """They are not run, and not answered for whoever may know better."""
+    call = ToolCall("c", "f")
+    said = Message("assistant", (ToolCallPart("c", "f"),))
+    loop = Loop((user("hi"),), tools={"f": "run"})
+    assert loop.turn_ended(Turn(said, reason, tool_calls=(call,))) == Finish(reason)
+    response = Response(loop.turns, loop.history, finish_reason=reason)
+    assert response.pending == (call,)
+    assert response.messages == (user("hi"), said)

@@ -29,6 +29,9 @@ __all__ = ("NO_OUTPUT", "OutputForm", "OutputT_co", "Response", "Turn", "convers
 
 NOT_RUN = "The call was not run."
 
+_OPEN_ENDS = frozenset({"approval", "tool_calls", "other", "unknown"})
+"""Reasons that leave the calls of the last turn to the caller; two that nobody can interpret."""
+
 OutputForm: TypeAlias = Literal["content", "text", "call"]
 """How the output comes: as content, as JSON in place of content, or as arguments of a call."""
 
@@ -162,7 +165,7 @@ class Response(Generic[OutputT_co]):
 
         It is in a form that every provider accepts, wherever the run ended: what was cut off is
         dropped, and calls that were not run are answered with that. Only where the run ended
-        for the sake of its calls are they left open.
+        for the sake of its calls, or for a reason of unknown meaning, are they left open.
         """
         return self.history + conversation(self.turns, leave_open=self._waits)
 
@@ -181,7 +184,7 @@ class Response(Generic[OutputT_co]):
 
     @property
     def _waits(self) -> bool:
-        return self.finish_reason in ("approval", "tool_calls")
+        return self.finish_reason in _OPEN_ENDS
 
     @property
     def model(self) -> str | None:
