@@ -38,8 +38,9 @@ PROVIDERS = {
     "anthropic": ("anthropic", ""),
     "gemini": ("gemini", ""),
     "ollama": ("ollama", ""),
+    "bedrock-converse": ("bedrock", ""),
 }
-every_dialect = pytest.mark.parametrize("dialect", [d for d in DIALECTS if d in PROVIDERS])
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 beside = pytest.mark.parametrize("live", [False, True], ids=["within", "beside"])
 DONE = Reply(text="Done.")
 
@@ -133,13 +134,17 @@ async def test_what_goes_wrong_is_told_to_the_model(live):
     def opaque(a: int) -> object:
         return object()
 
+    @tool
+    def wordy(a: int) -> None:
+        raise ToolError("x" * 200_001)
+
     @tool(max_result_characters=3)
     def long(a: int) -> str:
         return "12345"
 
-    names = ["broken", "refusing", "slow", "opaque", "long", "missing"]
+    names = ["broken", "refusing", "slow", "opaque", "long", "missing", "wordy"]
     asked = calls(*((name, {"a": 1}) for name in names), ("broken", {"b": 1}))
-    tools = [broken, refusing, slow, opaque, long]
+    tools = [broken, refusing, slow, opaque, long, wordy]
     async with running(asked, DONE, tools=tools, live=live) as (agent, _):
         response = await agent.run("Go.")
     told = results(response)
@@ -149,7 +154,8 @@ async def test_what_goes_wrong_is_told_to_the_model(live):
     assert told[3][1].startswith("The tool gave a result that JSON cannot hold")
     assert told[4] == ("long", "123\n[cut: the first 3 of 5 characters]", False)
     assert told[5][1].startswith("There is no tool named 'missing'. The tools are: broken,")
-    assert told[6][1].startswith("The arguments do not fit:\na: ")
+    assert told[6][1].endswith("\n[cut: the first 200000 of 200001 characters]")
+    assert told[7][1].startswith("The arguments do not fit:\na: ")
     assert response.content == "Done."
 
 

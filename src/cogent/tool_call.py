@@ -11,7 +11,7 @@ import anyio.to_thread
 
 from .errors import ToolError
 from .messages import ToolResultPart, ToolSpec
-from .tools import Tool
+from .tools import MAX_RESULT_CHARACTERS, Tool
 from .validation import faults
 
 if TYPE_CHECKING:
@@ -48,10 +48,9 @@ async def run_call(
         text = _text_of(await _run(tool, call, context, tool.timeout or seconds))
     except Exception as error:  # noqa: BLE001 - a tool may raise anything, and the model is told
         said = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
-        return ToolResultPart(call.id, call.name, said, is_error=True), error
-    most = tool.max_result_characters
-    if len(text) > most:
-        text = f"{text[:most]}\n[cut: the first {most} of {len(text)} characters]"
+        most = MAX_RESULT_CHARACTERS
+        return ToolResultPart(call.id, call.name, _cut(said, most), is_error=True), error
+    text = _cut(text, tool.max_result_characters)
     return ToolResultPart(call.id, call.name, text), None
 
 
@@ -100,3 +99,9 @@ def _text_of(value: object) -> str:
         return to_json(value).decode()
     except PydanticSerializationError as error:
         raise ToolError(f"The tool gave a result that JSON cannot hold: {error}") from error
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}\n[cut: the first {most} of {len(text)} characters]"
