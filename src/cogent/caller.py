@@ -98,9 +98,9 @@ class Caller:
             streamed=self._streamed,
         )
 
-    def read(self, chunk: Chunk) -> Chunk:
-        """Give a chunk of the call, or what stands for it in an output."""
-        return chunk if self._reader is None else self._reader.read(chunk)
+    def read(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Give the chunks of the call, or what stands for them in an output."""
+        return chunks if self._reader is None else list(map(self._reader.read, chunks))
 
     def batch(self, turn: int) -> ToolBatch:
         """Prepare to run the calls of a turn, counted from 1."""

@@ -94,9 +94,9 @@ class FallbackCaller:
         """Prepare to run the calls of a turn, counted from 1."""
         return self._callers[0].batch(turn)
 
-    def read(self, chunk: Chunk) -> Chunk:
-        """Give a chunk of the call, or what stands for it in an output."""
-        return self._callers[len(self._failed)].read(chunk)
+    def read(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Give the chunks of the call, or what stands for them in an output."""
+        return self._callers[len(self._failed)].read(chunks)
 
     async def aclose(self) -> None:
         """Close the run's own connections."""

@@ -156,6 +156,11 @@ class Loop:
         """The turns that have ended, each with the results of its calls so far."""
         return tuple(self._turns[self._resumed :])
 
+    @property
+    def turn_count(self) -> int:
+        """How many they are."""
+        return len(self._turns) - self._resumed
+
     def instruct(self, text: str) -> None:
         """Begin the conversation with these instructions, in place of those it begins with."""
         told = self._before[bool(self._before and self._before[0].role == "system") :]

@@ -277,7 +277,8 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             self._stop_if_asked()
         chunks: list[Chunk] = []
         while not chunks:
-            await self._prepare()
+            if self._next is not None:
+                await self._prepare(self._next)
             step = self._step_model if self._in_turn else self._step_tools
             chunks = await self._within_limit(step)
             self._stop_if_asked()
@@ -292,12 +293,12 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         self._next = self._loop.begin()
         return []
 
-    async def _prepare(self) -> None:
-        """Do what the loop has decided, if it has."""
-        action, self._next = self._next, None
+    async def _prepare(self, action: Action) -> None:
+        """Do what the loop has decided."""
+        self._next = None
         if isinstance(action, Stop):
             raise action.error
-        if action is not None and self._call is not None:
+        if self._call is not None:
             # While tools run, and for the next turn, the connection is free.
             await self._call.aclose()
             self._stop_if_asked()
@@ -317,20 +318,17 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     async def _step_model(self) -> list[Chunk]:
         call = self._call
         assert call is not None
-        chunks: list[Chunk] = []
-        if self._held is not None:
-            chunks.append(self._held)
-        else:
-            chunks.extend(self._caller.read(chunk) for chunk in await call.step())
+        held: list[Chunk] = [] if self._held is None else [self._held]
+        chunks = held or self._caller.read(await call.step())
         last = chunks[-1]
         if self._caller.hooks is not None and isinstance(last, TurnChunk):
             # All else is handed out first: what a hook may raise does not keep it back.
             self._held = last
             chunks = chunks[:-1] or await self._looked_at(last)
         if self._caller.eager:
-            for ended in call.decoder.ended_calls():
+            for ended in call.decoder.take_ended_calls():
                 if self._loop.may_start(ended):
-                    self._batch = self._batch or self._caller.batch(len(self._loop.turns) + 1)
+                    self._batch = self._batch or self._caller.batch(self._loop.turn_count + 1)
                     self._batch.start(ended)
         if self._batch is None:
             return chunks
@@ -347,7 +345,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         return [chunk]
 
     def _context(self) -> RunContext[object]:
-        return RunContext(context=self._caller.context, turn=len(self._loop.turns) + 1)
+        return RunContext(context=self._caller.context, turn=self._loop.turn_count + 1)
 
     async def _step_tools(self) -> list[Chunk]:
         batch = self._batch
@@ -364,7 +362,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
 
     def _start(self, action: RunTools) -> None:
         """Run the calls of a turn that has ended, as far as they do not run yet."""
-        self._batch = self._batch or self._caller.batch(len(self._loop.turns))
+        self._batch = self._batch or self._caller.batch(self._loop.turn_count)
         for call in action.calls:
             self._batch.start(call)
         for call in action.repeated:
@@ -418,7 +416,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         self._final = chunk.metadata = {
             **self._loop.turns[-1].metadata,
             "tokens": self.partial.usage,
-            "turns": len(self._loop.turns),
+            "turns": self._loop.turn_count,
             "first_chunk_seconds": self._first,
             "total_seconds": self._elapsed,
         }

@@ -321,3 +321,13 @@ def test_the_marker_of_chat_ends_no_other_protocol(dialect, sample):
         assert outcome.turn.finish_reason == "unknown"
     else:
         assert isinstance(outcome.error, StreamTruncated | ProtocolError)
+
+
+def test_a_call_that_the_wire_has_closed_is_given_once(dialect, sample):
+    decoder = DIALECTS[dialect].decoder()
+    decoder.feed(sample["call"])
+    given = decoder.take_ended_calls()
+    decoder.feed(sample["text"])
+    given += decoder.take_ended_calls()
+    assert [call.id for call in given] in ([], ["t"])
+    assert decoder.take_ended_calls() == ()

@@ -96,6 +96,7 @@ class Decoder(BlockWriter):
         self.usage_raw: dict[str, object] = {}
         self.logprobs: list[Object] = []
         self.details: dict[str, object] = {}
+        self._taken: set[int] = set()  # the calls that were given before their turn's end
         self.framer = self._make_framer(max_event_bytes)
         self._include_raw = include_raw
         counter = itertools.count(1)
@@ -211,14 +212,16 @@ class Decoder(BlockWriter):
         """What the model has said so far."""
         return Message("assistant", message_parts(self._blocks, self.dialect), self.dialect)
 
-    def ended_calls(self) -> tuple[ToolCall, ...]:
-        """Give the calls that the wire has closed so far, though their turn may go on.
+    def take_ended_calls(self) -> tuple[ToolCall, ...]:
+        """Give the calls that the wire has closed, though their turn may go on; each once.
 
         A call without any argument text is left out: until the turn has ended, it may be one
         that was cut short.
         """
-        ended = [block for block in self._blocks if block.kind == "call" and block.ended]
-        return tool_calls(block for block in ended if block.size and block.id)
+        calls = (b for b in self._blocks if b.kind == "call" and b.index not in self._taken)
+        ended = [block for block in calls if block.ended and block.size and block.id]
+        self._taken.update(block.index for block in ended)
+        return tool_calls(ended)
 
     # What a dialect fills in.
 

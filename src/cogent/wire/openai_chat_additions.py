@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..chunks import MediaChunk, NoticeChunk, ServerToolChunk, SourceChunk
+from .data_url import inline
 from .fields import Object, integer, items, obj, objects, optional, text
-from .openai_chat_reading import inline
 from .sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:

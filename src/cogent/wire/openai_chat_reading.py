@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from ..messages import (
     AudioPart,
     FilePart,
-    ImagePart,
     Message,
     OpaquePart,
     Part,
@@ -19,13 +18,14 @@ from ..messages import (
     ToolSpec,
 )
 from ..settings import JSONSchema, Settings
+from .data_url import image_at, inline
 from .dialect import Request
 from .fields import Object, integer, items, number, obj, objects, optional, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ("decode_request", "inline")
+__all__ = ("decode_request",)
 
 _READ = frozenset(
     {
@@ -146,14 +146,11 @@ def _decode_content(content: object) -> Iterable[Part]:
     for part in objects(content):
         match text(part, "type"):
             case "image_url":
-                image = part.get("image_url")
-                url = image if isinstance(image, str) else text(obj(image), "url")
-                data, kind = inline(url)
-                yield ImagePart(url=None if data else url, data=data, media_type=kind)
+                yield image_at(part.get("image_url"))
             case "input_audio":
                 sound = obj(part.get("input_audio"))
-                kind = {"mp3": "mpeg"}.get(text(sound, "format"), text(sound, "format"))
-                yield AudioPart(text(sound, "data"), f"audio/{kind}")
+                subtype = {"mp3": "mpeg"}.get(text(sound, "format"), text(sound, "format"))
+                yield AudioPart(text(sound, "data"), f"audio/{subtype}")
             case "file":
                 file = obj(part.get("file"))
                 data, kind = inline(text(file, "file_data"))
@@ -162,12 +159,6 @@ def _decode_content(content: object) -> Iterable[Part]:
                 yield TextPart(text(part, "text"))
             case _:
                 yield OpaquePart("openai-chat", part)
-
-
-def inline(url: str) -> tuple[str | None, str | None]:
-    """Take data and media type out of a ``data:`` URL."""
-    head, comma, data = url.partition(";base64,")
-    return (data, head[5:]) if comma and head.startswith("data:") else (None, None)
 
 
 def _decode_assistant(message: Object) -> Message:

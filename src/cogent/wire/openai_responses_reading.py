@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal
 
 from ..messages import (
     FilePart,
-    ImagePart,
     Message,
     OpaquePart,
     Part,
@@ -19,9 +18,9 @@ from ..messages import (
     ToolSpec,
 )
 from ..settings import JSONSchema, Settings
+from .data_url import image_at, inline
 from .dialect import Request
 from .fields import Object, integer, number, obj, objects, optional, text
-from .openai_chat_reading import inline
 from .openai_responses_request import LOGPROBS, SEALED_REASONING, call_item, said_item
 
 if TYPE_CHECKING:
@@ -230,10 +229,7 @@ def _decode_content(content: object) -> Iterable[Part]:
     for part in objects(content):
         match text(part, "type"):
             case "input_image":
-                image = part.get("image_url")
-                url = image if isinstance(image, str) else text(obj(image), "url")
-                data, kind = inline(url)
-                yield ImagePart(url=None if data else url, data=data, media_type=kind)
+                yield image_at(part.get("image_url"))
             case "input_file":
                 data, kind = inline(text(part, "file_data"))
                 yield FilePart(
