@@ -31,8 +31,8 @@ from cogent import (
     pending_calls,
 )
 from cogent.messages import Message, ToolCallPart, ToolResultPart
-from cogent.pending import close_calls
 from cogent.response import NOT_RUN
+from cogent.run.pending import close_calls
 from cogent.testing import ScriptedModel
 from cogent.wire import DIALECTS, Quirks, Request
 from cogent.wire.blocks import read_call

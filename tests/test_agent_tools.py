@@ -29,7 +29,7 @@ from cogent import (
 )
 from cogent.messages import ToolResultPart
 from cogent.testing import Emulator, Fault, Reply
-from cogent.tool_batch import INTERRUPTED
+from cogent.tools.batch import INTERRUPTED
 from cogent.wire import DIALECTS
 
 PROVIDERS = {

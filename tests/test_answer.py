@@ -14,7 +14,7 @@ from cogent import (
     ProviderError,
     StreamTruncated,
 )
-from cogent.answer import AnswerReader
+from cogent.call.answer import AnswerReader
 from cogent.chunks import TextChunk, TurnChunk
 from cogent.wire import ANTHROPIC, BEDROCK_CONVERSE, GEMINI, OLLAMA, OPENAI_CHAT
 from cogent.wire.sse_decoder import SSEDecoder
@@ -136,7 +136,7 @@ def test_document_that_is_no_answer(body, dialect):
 
 def test_document_too_large(monkeypatch):
     """One document is bounded as one event is."""
-    monkeypatch.setattr("cogent.answer.MAX_EVENT_BYTES", 100)
+    monkeypatch.setattr("cogent.call.answer.MAX_EVENT_BYTES", 100)
     with pytest.raises(BadResponse, match="more than 100 bytes"):
         read(b"{" + 100 * b" ")
 

@@ -377,7 +377,7 @@ async def test_marker_then_no_end_of_the_body(serve, end):
 
 async def test_stop_reason_then_silence(serve, monkeypatch):
     """After a stop reason silence is the end, told as such."""
-    monkeypatch.setattr("cogent.deadlines.SILENCE_AFTER_STOP", 0.05)
+    monkeypatch.setattr("cogent.call.deadlines.SILENCE_AFTER_STOP", 0.05)
     server = serve([read, send(head(), part(said("Hi")), part(STOP))])
     chunks = stream(server)
     assert await texts(chunks) == ["Hi"]

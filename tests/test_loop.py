@@ -6,9 +6,9 @@ import pytest
 
 from cogent.chunks import ToolCall
 from cogent.errors import OutputInvalid
-from cogent.loop import CallModel, Finish, Loop, Stop, Verdict
 from cogent.messages import Message, ToolCallPart, assistant, user
 from cogent.response import Response, Turn
+from cogent.run.loop import CallModel, Finish, Loop, Stop, Verdict
 
 
 def test_begins_with_the_model():

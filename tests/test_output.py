@@ -33,8 +33,8 @@ from cogent import (
     load_history,
 )
 from cogent.messages import ToolCallPart, ToolResultPart
-from cogent.output import FINAL_ANSWER, TOO_EARLY, Output
-from cogent.output_type import OutputType
+from cogent.output.contract import FINAL_ANSWER, TOO_EARLY, Output
+from cogent.output.output_type import OutputType
 from cogent.testing import Emulator, Reply
 from cogent.testing.answer import words
 from cogent.wire import OPENAI_CHAT

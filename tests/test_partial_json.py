@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogent import partial_json
-from cogent.partial_json import CHARACTERS_AN_ENTRY, CREDIT, MAX_DEPTH, PartialJSON
+from cogent.output.partial_json import CHARACTERS_AN_ENTRY, CREDIT, MAX_DEPTH, PartialJSON
 from tests.framing.work import lines_run
 from tests.support.cuts import every, partitions, pieces
 

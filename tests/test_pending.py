@@ -26,7 +26,7 @@ from cogent import (
     user,
 )
 from cogent.messages import Message, OpaquePart, ToolCallPart, ToolResultPart
-from cogent.pending import close_calls, resumption
+from cogent.run.pending import close_calls, resumption
 from cogent.testing import Reply
 
 from .test_agent_tools import DONE, beside, calls, every_dialect, results, running, search

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogent import RetryPolicy, errors
-from cogent.retry import retry_after
+from cogent.call.retry import retry_after
 from cogent.wire import http_error
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

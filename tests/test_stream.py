@@ -13,11 +13,11 @@ from cogent import (
     StreamTruncated,
     UsageError,
 )
-from cogent.caller import Caller
 from cogent.exchange import Head
-from cogent.loop import CallModel, Finish, Loop
 from cogent.messages import Message, TextPart, user
-from cogent.stream import RunStream
+from cogent.run.caller import Caller
+from cogent.run.loop import CallModel, Finish, Loop
+from cogent.run.stream import RunStream
 
 from .exchange.fake import HANG, FakeExchange, FakeTransport
 from .support.script_server import DONE, PREAMBLE, STOP, event, said

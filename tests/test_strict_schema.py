@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from cogent.strict_schema import strict_schema
+from cogent.output.strict_schema import strict_schema
 
 
 class Leaf(BaseModel):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from typing_extensions import TypedDict
 
 from cogent import ConfigurationError, RunContext, Tool, ToolSpec, tool
-from cogent.tools import toolset
+from cogent.tools.tool import toolset
 
 CONTEXT = RunContext(context="ours")
 

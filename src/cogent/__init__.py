@@ -80,7 +80,7 @@ _NAMES = {
         "load_history",
     ),
     "hooks": ("Hooks",),
-    "limits": ("Limits",),
+    "run.limits": ("Limits",),
     "media": (
         "audio",
         "document",
@@ -108,7 +108,7 @@ _NAMES = {
         "user",
     ),
     "model": ("Model",),
-    "pending": (
+    "run.pending": (
         "Answer",
         "Approved",
         "Denied",
@@ -125,19 +125,19 @@ _NAMES = {
         "Response",
         "Turn",
     ),
-    "retry": ("RetryPolicy",),
-    "run_context": ("RunContext",),
+    "call.retry": ("RetryPolicy",),
+    "tools.run_context": ("RunContext",),
     "settings": (
         "JSONSchema",
         "Settings",
         "Timeouts",
     ),
-    "stream": (
+    "run.stream": (
         "RunStream",
         "TextStream",
     ),
-    "sync": ("SyncRunStream",),
-    "tools": (
+    "run.sync": ("SyncRunStream",),
+    "tools.tool": (
         "Tool",
         "tool",
     ),

@@ -83,7 +83,7 @@ from .history import (
 from .hooks import (
     Hooks as Hooks,
 )
-from .limits import (
+from .run.limits import (
     Limits as Limits,
 )
 from .media import (
@@ -115,7 +115,7 @@ from .messages import (
 from .model import (
     Model as Model,
 )
-from .pending import (
+from .run.pending import (
     Answer as Answer,
     Approved as Approved,
     Denied as Denied,
@@ -134,10 +134,10 @@ from .response import (
     Response as Response,
     Turn as Turn,
 )
-from .retry import (
+from .call.retry import (
     RetryPolicy as RetryPolicy,
 )
-from .run_context import (
+from .tools.run_context import (
     RunContext as RunContext,
 )
 from .settings import (
@@ -145,14 +145,14 @@ from .settings import (
     Settings as Settings,
     Timeouts as Timeouts,
 )
-from .stream import (
+from .run.stream import (
     RunStream as RunStream,
     TextStream as TextStream,
 )
-from .sync import (
+from .run.sync import (
     SyncRunStream as SyncRunStream,
 )
-from .tools import (
+from .tools.tool import (
     Tool as Tool,
     tool as tool,
 )

@@ -6,22 +6,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from .agent_tool import agent_tool
-from .caller import Caller
 from .errors import ConfigurationError
-from .fallback import FallbackCaller, may_work_elsewhere
 from .instructions import instructed, make_instructions
-from .limits import Limits
-from .loop import Loop
 from .messages import Message, ToolSpec, user
 from .model import Model
-from .output import FINAL_ANSWER, Output
-from .output_type import OutputType
-from .pending import NO_ANSWERS, close_calls, resumption
+from .output.contract import FINAL_ANSWER, Output
+from .output.output_type import OutputType
 from .response import OutputT_co
+from .run.caller import Caller
+from .run.fallback import FallbackCaller, may_work_elsewhere
+from .run.limits import Limits
+from .run.loop import Loop
+from .run.pending import NO_ANSWERS, close_calls, resumption
+from .run.stream import RunStream
+from .run.sync import SyncRunStream, drained_sync, unshared
 from .settings import Settings
-from .stream import RunStream
-from .sync import SyncRunStream, drained_sync, unshared
-from .tools import toolset
+from .tools.tool import toolset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
     from .client import Client
     from .exchange.httpx import HTTPClient
-    from .fallback import FallbackOn, ModelChoice
     from .hooks import Hooks
     from .instructions import Instructions
-    from .loop import Handling
     from .messages import Content
-    from .output import OutputMode
-    from .pending import Answer
+    from .output.contract import OutputMode
     from .response import Response
-    from .tools import AnyTool
+    from .run.fallback import FallbackOn, ModelChoice
+    from .run.loop import Handling
+    from .run.pending import Answer
+    from .tools.tool import AnyTool
 
 __all__ = ("Agent",)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError
-from .run_context import RunContext  # noqa: TC001 - a tool's annotations are read at run time
-from .tools import Tool
+from .tools.run_context import RunContext  # noqa: TC001 - a tool's annotations are read at run time
+from .tools.tool import Tool
 
 if TYPE_CHECKING:
     from .agent import Agent
-    from .tools import AnyTool
+    from .tools.tool import AnyTool
 
 __all__ = ("agent_tool",)
 

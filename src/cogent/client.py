@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from .call.retry import RetryPolicy
 from .errors import ConfigurationError, UsageError
 from .exchange.httpx import HTTPXTransport
 from .exchange.own_client import OwnClients
 from .exchange.slots import Slots
-from .retry import RetryPolicy
 from .settings import Timeouts
 
 if TYPE_CHECKING:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypedDict
 
 from .history import dump_history, load_history
-from .pending import NO_ANSWERS
+from .run.pending import NO_ANSWERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self, Unpack
 
     from .agent import Agent
-    from .fallback import ModelChoice
     from .messages import Content, Message
-    from .pending import Answer
     from .response import Response
+    from .run.fallback import ModelChoice
+    from .run.pending import Answer
+    from .run.stream import RunStream
     from .settings import Settings
-    from .stream import RunStream
 
 __all__ = ("Conversation", "RunOptions")
 

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
 
     from .chunks import ToolCall
     from .messages import Message
-    from .pending import Answer, ToolResult
     from .response import Turn
-    from .run_context import RunContext
+    from .run.pending import Answer, ToolResult
+    from .tools.run_context import RunContext
 
 __all__ = ("Hooks",)
 

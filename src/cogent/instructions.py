@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .messages import system
-from .run_context import RunContext
+from .tools.run_context import RunContext
 
 if TYPE_CHECKING:
     from .messages import Message

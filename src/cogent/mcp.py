@@ -21,15 +21,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, ToolError
-from .run_context import RunContext  # noqa: TC001 - a tool's annotations are read at run time
-from .tools import Tool
+from .tools.run_context import RunContext  # noqa: TC001 - a tool's annotations are read at run time
+from .tools.tool import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from mcp import Client, ClientSession, types
 
-    from .tools import AnyTool
+    from .tools.tool import AnyTool
 
 __all__ = ("mcp_tools",)
 

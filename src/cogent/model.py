@@ -6,18 +6,18 @@ from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from .call import ModelCall
-from .caller import Caller
+from .call.model_call import ModelCall
 from .client import Client
 from .errors import ConfigurationError
 from .exchange import Call
-from .loop import Loop
 from .messages import Message, user
 from .providers import Secret, resolve
 from .providers.addresses import is_exposed
+from .run.caller import Caller
+from .run.loop import Loop
+from .run.stream import RunStream
 from .settings import Settings
-from .stream import RunStream
-from .tools import toolset
+from .tools.tool import toolset
 from .wire import Request
 from .wire.fields import dump
 

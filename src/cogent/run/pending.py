@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from .errors import UsageError
-from .messages import Message, ToolCallPart, ToolResultPart
-from .response import Turn, conversation
-from .wire.blocks import read_call
+from ..errors import UsageError
+from ..messages import Message, ToolCallPart, ToolResultPart
+from ..response import Turn, conversation
+from ..wire.blocks import read_call
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from .chunks import ToolCall
+    from ..chunks import ToolCall
 
 __all__ = (
     "NO_ANSWERS",

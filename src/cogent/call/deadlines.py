@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import DeadlineExceeded, StreamStalled
+from ..errors import DeadlineExceeded, StreamStalled
 
 if TYPE_CHECKING:
-    from .errors import ProviderError
-    from .settings import Timeouts
+    from ..errors import ProviderError
+    from ..settings import Timeouts
 
 __all__ = ("SILENCE_AFTER_STOP", "Deadlines")
 

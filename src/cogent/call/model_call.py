@@ -14,10 +14,8 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from .answer import AnswerReader
-from .chunks import RawChunk, RetryChunk, TurnChunk
-from .deadlines import Deadlines
-from .errors import (
+from ..chunks import RawChunk, RetryChunk, TurnChunk
+from ..errors import (
     APIError,
     AuthenticationError,
     BadRequest,
@@ -27,24 +25,26 @@ from .errors import (
     StreamInterrupted,
     quoted,
 )
-from .exchange import DeadlineReached, Interrupted, Wait
-from .rate_limit import rate_limit
+from ..exchange import DeadlineReached, Interrupted, Wait
+from ..rate_limit import rate_limit
+from ..wire.failure import http_error, request_id
+from ..wire.refused_field import without_refused_field
+from ..wire.sse_decoder import SSEDecoder
+from .answer import AnswerReader
+from .deadlines import Deadlines
 from .retry import retry_after
-from .wire.failure import http_error, request_id
-from .wire.refused_field import without_refused_field
-from .wire.sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .auth import Auth
-    from .chunks import Chunk, Metadata
-    from .exchange import Call, Exchange, Head, Transport
-    from .messages import Message
-    from .rate_limit import RateLimit
+    from ..auth import Auth
+    from ..chunks import Chunk, Metadata
+    from ..exchange import Call, Exchange, Head, Transport
+    from ..messages import Message
+    from ..rate_limit import RateLimit
+    from ..settings import Timeouts
+    from ..wire import Decoder
     from .retry import RetryPolicy
-    from .settings import Timeouts
-    from .wire import Decoder
 
 __all__ = ("ModelCall",)
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from .chunks import RawChunk, RetryChunk
-from .errors import DeadlineExceeded, ProviderError, QuotaExceeded
+from ..chunks import RawChunk, RetryChunk
+from ..errors import DeadlineExceeded, ProviderError, QuotaExceeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .call import ModelCall
+    from ..call.model_call import ModelCall
+    from ..chunks import Chunk, Metadata
+    from ..messages import Message
+    from ..model import Model
+    from ..rate_limit import RateLimit
+    from ..response import OutputForm
+    from ..tools.batch import ToolBatch
+    from ..wire import Decoder
     from .caller import Caller
-    from .chunks import Chunk, Metadata
-    from .messages import Message
-    from .model import Model
-    from .rate_limit import RateLimit
-    from .response import OutputForm
-    from .tool_batch import ToolBatch
-    from .wire import Decoder
 
 __all__ = ("FallbackCall", "FallbackCaller", "FallbackOn", "ModelChoice", "may_work_elsewhere")
 

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
-from .chunks import Chunk, NoticeChunk, RawChunk, RetryChunk, TurnChunk
-from .errors import LimitExceeded, ProviderError, RunError, UsageError
-from .exchange import Interrupted, Wait
+from ..chunks import Chunk, NoticeChunk, RawChunk, RetryChunk, TurnChunk
+from ..errors import LimitExceeded, ProviderError, RunError, UsageError
+from ..exchange import Interrupted, Wait
+from ..response import OutputT_co, Response, Turn
+from ..tools.run_context import RunContext
 from .loop import CallModel, Finish, RunTools, Stop
-from .response import OutputT_co, Response, Turn
-from .run_context import RunContext
 
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from .call import ModelCall
+    from ..call.model_call import ModelCall
+    from ..chunks import FinishReason, Metadata
+    from ..tools.batch import ToolBatch
     from .caller import Caller
-    from .chunks import FinishReason, Metadata
     from .fallback import FallbackCall, FallbackCaller
     from .loop import Action, Loop
-    from .tool_batch import ToolBatch
 
 __all__ = ("RunStream", "TextStream")
 

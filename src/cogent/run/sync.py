@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
-from .chunks import Chunk
-from .errors import UsageError
-from .response import OutputT_co, Response
+from ..chunks import Chunk
+from ..errors import UsageError
+from ..response import OutputT_co, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from anyio.from_thread import BlockingPortal
 
-    from .model import Model
+    from ..model import Model
     from .stream import RunStream
 
 __all__ = ("SyncRunStream", "drained_sync", "unshared")

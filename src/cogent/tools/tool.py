@@ -7,9 +7,9 @@ import re
 from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
-from .errors import ConfigurationError
-from .messages import ToolSpec
-from .tool_signature import ToolSignature, read_signature
+from ..errors import ConfigurationError
+from ..messages import ToolSpec
+from .signature import ToolSignature, read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -9,18 +9,18 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .chunks import NoticeChunk
-from .errors import LimitExceeded, ToolFailed
+from ..chunks import NoticeChunk
+from ..errors import LimitExceeded, ToolFailed
+from ..messages import system
+from ..response import NO_OUTPUT, Turn, conversation
 from .limits import Limits
-from .messages import system
-from .response import NO_OUTPUT, Turn, conversation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from .chunks import FinishReason, ToolCall
-    from .errors import OutputInvalid, RunError
-    from .messages import Message, ToolResultPart
+    from ..chunks import FinishReason, ToolCall
+    from ..errors import OutputInvalid, RunError
+    from ..messages import Message, ToolResultPart
 
 __all__ = ("Action", "CallModel", "Finish", "Handling", "Loop", "RunTools", "Stop", "Verdict")
 

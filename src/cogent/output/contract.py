@@ -9,26 +9,26 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from .chunks import OutputChunk, TextChunk, ToolCallChunk, TurnChunk
-from .errors import ConfigurationError, OutputInvalid
-from .loop import Verdict
-from .messages import Message, TextPart, ToolCallPart, ToolResultPart, ToolSpec, system, user
+from ..chunks import OutputChunk, TextChunk, ToolCallChunk, TurnChunk
+from ..errors import ConfigurationError, OutputInvalid
+from ..messages import Message, TextPart, ToolCallPart, ToolResultPart, ToolSpec, system, user
+from ..response import NO_OUTPUT
+from ..run.loop import Verdict
+from ..settings import JSONSchema, Settings
+from ..validation import faults
+from ..wire import Request
+from ..wire.fields import dump
 from .output_type import WRAPPED
 from .partial_json import PartialJSON
-from .response import NO_OUTPUT
-from .settings import JSONSchema, Settings
 from .strict_schema import strict_schema
-from .validation import faults
-from .wire import Request
-from .wire.fields import dump
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .chunks import Chunk, FinishReason
+    from ..chunks import Chunk, FinishReason
+    from ..providers import Provider
+    from ..response import OutputForm, Turn
     from .output_type import OutputType
-    from .providers import Provider
-    from .response import OutputForm, Turn
 
 __all__ = ("FINAL_ANSWER", "Output", "OutputMode", "OutputReader")
 

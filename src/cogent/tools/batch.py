@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.from_thread
 
-from .chunks import ToolCall, ToolProgressChunk, ToolResultChunk
-from .errors import UsageError
-from .exchange import Wait
-from .messages import ToolResultPart
-from .pending import ToolResult, result_of
+from ..chunks import ToolCall, ToolProgressChunk, ToolResultChunk
+from ..errors import UsageError
+from ..exchange import Wait
+from ..messages import ToolResultPart
+from ..run.pending import ToolResult, result_of
+from .execution import run_call
 from .run_context import RunContext
-from .tool_call import run_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anyio.abc import TaskGroup
 
-    from .chunks import Chunk
-    from .hooks import Hooks
-    from .messages import ToolSpec
-    from .tools import AnyTool
+    from ..chunks import Chunk
+    from ..hooks import Hooks
+    from ..messages import ToolSpec
+    from .tool import AnyTool
 
 __all__ = ("ToolBatch",)
 CLOSE_SECONDS = 5.0

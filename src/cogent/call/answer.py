@@ -10,15 +10,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .errors import BadResponse, InvalidJSON, StreamTruncated, quoted
-from .framing import MAX_EVENT_BYTES
+from ..errors import BadResponse, InvalidJSON, StreamTruncated, quoted
+from ..framing import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .chunks import Chunk
-    from .errors import ProviderError
-    from .wire import Decoder
+    from ..chunks import Chunk
+    from ..errors import ProviderError
+    from ..wire import Decoder
 
 __all__ = ("AnswerReader",)
 

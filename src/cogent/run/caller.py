@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..settings import Settings
+from ..tools.batch import ToolBatch
+from ..tools.tool import Tool
 from .limits import Limits
-from .settings import Settings
-from .tool_batch import ToolBatch
-from .tools import Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .call import ModelCall
-    from .chunks import Chunk
-    from .exchange import Transport
-    from .hooks import Hooks
-    from .messages import Message, ToolSpec
-    from .model import Model
-    from .output import Output, OutputReader
-    from .response import OutputForm
-    from .tools import AnyTool
+    from ..call.model_call import ModelCall
+    from ..chunks import Chunk
+    from ..exchange import Transport
+    from ..hooks import Hooks
+    from ..messages import Message, ToolSpec
+    from ..model import Model
+    from ..output.contract import Output, OutputReader
+    from ..response import OutputForm
+    from ..tools.tool import AnyTool
 
 __all__ = ("Caller",)
 

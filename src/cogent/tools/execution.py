@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from .errors import ToolError
-from .messages import ToolResultPart, ToolSpec
-from .tools import MAX_RESULT_CHARACTERS, Tool
-from .validation import faults
+from ..errors import ToolError
+from ..messages import ToolResultPart, ToolSpec
+from ..validation import faults
+from .tool import MAX_RESULT_CHARACTERS, Tool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .chunks import ToolCall
+    from ..chunks import ToolCall
     from .run_context import RunContext
-    from .tools import AnyTool
+    from .tool import AnyTool
 
 __all__ = ("run_call",)
 

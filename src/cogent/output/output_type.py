@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin
 
-from .errors import ConfigurationError
-from .validation import schema_generator
+from ..errors import ConfigurationError
+from ..validation import schema_generator
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,12 +9,12 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from .errors import Overloaded
+from ..errors import Overloaded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .errors import ProviderError
+    from ..errors import ProviderError
 
 __all__ = ("RetryPolicy", "retry_after")
 

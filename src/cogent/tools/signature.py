@@ -10,9 +10,9 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_origin, get_type_hints
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
+from ..validation import schema_generator
 from .run_context import RunContext
-from .validation import schema_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
