@@ -55,6 +55,10 @@ class NDJSONFramer:
         if self.error is not None:
             raise self.error
         pending = self._pending
+        short = len(data) <= self.max_line_bytes and b"\r" not in data
+        if short and data.endswith(b"\n") and self._lenient and not (pending or self._start):
+            # Whole records, as most reads are, and none long enough to be over the limit.
+            return [record for record in data.split(b"\n") if record.strip()]
         if pending:
             pending += data
             if b"\n" not in data and not self._start:

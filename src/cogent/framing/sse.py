@@ -58,6 +58,7 @@ class SSEFramer:
         "_kept_bytes",
         "_kept_lines",
         "_pending",
+        "_short",
         "_skip_lf",
         "_skip_line",
         "_start",
@@ -90,6 +91,7 @@ class SSEFramer:
         self._kept_bytes = 0  # how much of the unfinished block are whole lines known to be kept
         self._kept_lines = 0
         self._compact_at = min(_COMPACT_AT, max_event_bytes)
+        self._short = min(max_event_bytes, max_event_lines)
 
     @property
     def pending(self) -> bytes:
@@ -111,6 +113,13 @@ class SSEFramer:
         """
         if self.error is not None:
             raise self.error
+        if self._start is None and not self._pending and len(data) <= self._short:
+            # Whole blocks, as most reads are, and none long enough to be over a limit.
+            plain = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+            if plain.endswith(b"\n\n") and not (self._skip_lf or self._skip_line):
+                blocks = plain.split(b"\n\n")
+                if not blocks.pop() and b"\r" not in plain:
+                    return blocks
         if self._start is not None:
             data = self._after_bom(data)
         if self._skip_lf and data:

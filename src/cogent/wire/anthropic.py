@@ -49,6 +49,7 @@ class AnthropicDecoder(SSEDecoder):
 
     dialect = "anthropic"
     finish_reasons = FINISH_REASONS
+    text_paths = (("delta", "text"), ("delta", "thinking"), ("delta", "partial_json"))
 
     def _event(self, document: Object, event: str, chunks: list[Chunk]) -> None:
         match text(document, "type") or event:

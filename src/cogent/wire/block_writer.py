@@ -26,6 +26,9 @@ class BlockWriter:
         self._by_index: dict[int, Block] = {}  # the blocks that deltas name by an index
         self._call_count = 0
         self._surrogates = False  # the stream has shown lone surrogates, so pairs may be split
+        # Where the last piece went. None where the same event, come again, would do more than to
+        # add its text there.
+        self._written: Block | None = None
 
     def _block(self, kind: Literal["text", "reasoning", "refusal"], chunks: list[Chunk]) -> Block:
         """Give the open block of this kind, opening one if another kind is open."""
@@ -60,6 +63,7 @@ class BlockWriter:
         if self._surrogates:
             text = rejoined(block, text)
         if text:
+            self._written = block
             block.write(text)
             chunks.append(TextChunk(text))
 
@@ -70,6 +74,7 @@ class BlockWriter:
         if self._surrogates:
             text = rejoined(block, text)
         if text:
+            self._written = block
             block.write(text)
             chunks.append(ReasoningChunk(text=text))
 
@@ -98,6 +103,7 @@ class BlockWriter:
         fragment = rejoined(block, given) if self._surrogates else given
         block.write_arguments(fragment, self._max_arguments)
         if block.name and (fragment or early or not given):
+            self._written = block
             chunks.append(
                 ToolCallChunk(
                     index=block.index,

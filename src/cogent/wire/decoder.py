@@ -21,10 +21,10 @@ from ..chunks import (
 from ..errors import InvalidJSON, ProviderError, StreamTruncated
 from ..framing import MAX_EVENT_BYTES, loads
 from ..messages import Message
-from .block_writer import BlockWriter
 from .blocks import MAX_ARGUMENT_CHARACTERS, message_parts, tool_calls
 from .failure import error_in, stream_error
 from .fields import Object, obj
+from .repetition import TEMPLATES, Repetition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -46,7 +46,7 @@ class Framer(Protocol):
         ...
 
 
-class Decoder(BlockWriter):
+class Decoder(Repetition):
     """Reads one streamed answer: bytes in, chunks out. Subclasses know one dialect each.
 
     Args:
@@ -54,12 +54,14 @@ class Decoder(BlockWriter):
         max_event_bytes: Largest event or record, in bytes.
         max_argument_characters: Most argument text of one tool call.
         new_id: Makes an id for a call that came without one.
+        templates: Learn from each event what the next one repeats. What is read is the same.
 
     Attributes:
         error: The error that ended the stream. It is raised by the call that finds it, or, if
             that call has chunks to give first, by the next one.
         ended: The end of the answer is known and was handed out; what follows is ignored.
         progress: Events that moved the answer on. Keep-alives do not count.
+        misses: Events that differ from the one before in more than their text.
         ignored: Events of unknown type, and events after the end.
         model: The model that the server named last.
         response_id: The provider's id of the answer.
@@ -83,18 +85,17 @@ class Decoder(BlockWriter):
         max_event_bytes: int = MAX_EVENT_BYTES,
         max_argument_characters: int = MAX_ARGUMENT_CHARACTERS,
         new_id: Callable[[], str] | None = None,
+        templates: bool = TEMPLATES,
     ) -> None:
-        super().__init__(max_argument_characters)
+        # With raw events each of them is looked at anyway.
+        super().__init__(max_argument_characters, templates=templates and not include_raw)
         self.error: ProviderError | None = None
         self.ended = False
-        self.progress = 0
         self.ignored = 0
         self.model: str | None = None
         self.response_id: str | None = None
         self.raw_finish_reason: str | None = None
         self.stop_sequence: str | None = None
-        self.usage_raw: dict[str, object] = {}
-        self.logprobs: list[Object] = []
         self.details: dict[str, object] = {}
         self._taken: set[int] = set()  # the calls that were given before their turn's end
         self.framer = self._make_framer(max_event_bytes)
@@ -121,8 +122,7 @@ class Decoder(BlockWriter):
             raise self.error
         chunks: list[Chunk] = []
         try:
-            for frame in self.framer.feed(data):
-                self._frame(frame, chunks)
+            self._frames(self.framer.feed(data), chunks)
         except ProviderError as error:
             if not self.ended:  # what follows the end cannot undo it
                 self.error = error
@@ -226,10 +226,6 @@ class Decoder(BlockWriter):
     # What a dialect fills in.
 
     def _make_framer(self, max_event_bytes: int) -> Framer:
-        raise NotImplementedError
-
-    def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
-        """Decode one frame."""
         raise NotImplementedError
 
     def _last_frame(self, frame: bytes, chunks: list[Chunk]) -> None:

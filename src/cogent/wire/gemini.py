@@ -53,6 +53,8 @@ class GeminiDecoder(GeminiParts):
 
     dialect = "gemini"
     finish_reasons = FINISH_REASONS
+    text_paths = (("candidates", 0, "content", "parts", 0, "text"),)
+    counts_field = "usageMetadata"
     document_begins = b"{"  # an array may be the stream
     _form: GeminiFramer
     _blocked = False  # the prompt was refused, and the reason is why

@@ -64,6 +64,7 @@ class GeminiParts(SSEDecoder):
         self._blocks.append(block)
         write(said, chunks, block)
         self._settle(block, chunks)
+        self._written = None  # what follows is another block
         if thought:
             block.signature = signature
             chunks.append(ReasoningChunk(signature=signature))

@@ -58,6 +58,8 @@ class OllamaDecoder(Decoder):
 
     dialect = "ollama"
     finish_reasons = FINISH_REASONS
+    text_paths = (("message", "content"), ("message", "thinking"))
+    ignored_paths = (("created_at",),)
     finish_unsaid = "stop"  # old servers leave the reason out
     document_begins = b""  # its frames are bare JSON
 
@@ -120,7 +122,7 @@ class OllamaDecoder(Decoder):
 
     def _done(self, document: Object, chunks: list[Chunk]) -> None:
         self.raw_finish_reason = optional(document, "done_reason")
-        self.usage_raw = {k: document[k] for k in _COUNTERS if document.get(k) is not None}
+        self._note_usage({key: document.get(key) for key in _COUNTERS})
         self._finish(chunks, marker=True)
 
     def _usage(self, raw: Mapping[str, object]) -> Usage:

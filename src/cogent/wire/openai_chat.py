@@ -20,6 +20,8 @@ from .openai_chat_request import encode_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .template import Path
+
 
 __all__ = ("OPENAI_CHAT", "OpenAIChatDecoder", "OpenAIChatEncoder")
 
@@ -48,11 +50,21 @@ _COMMON = frozenset(
 _REASONING_FIELDS = ("reasoning", "reasoning_content", "reasoning_text", "thinking")
 
 
+def _in_delta(*names: str) -> list[Path]:
+    return [("choices", 0, "delta", name) for name in names]
+
+
 class OpenAIChatDecoder(AdditionsDecoder):
     """Reads a stream of ``chat.completion.chunk`` events; of several choices, the first."""
 
     dialect = "openai-chat"
     finish_reasons = FINISH_REASONS
+    text_paths = (
+        *_in_delta("content", *_REASONING_FIELDS),
+        ("choices", 0, "delta", "tool_calls", 0, "function", "arguments"),
+    )
+    ignored_paths = (("created",), ("obfuscation",))
+    counts_field = "usage"
     _calls: CallFragments | None = None
 
     def _event(self, document: Object, event: str, chunks: list[Chunk]) -> None:
@@ -136,6 +148,8 @@ class OpenAIChatDecoder(AdditionsDecoder):
         for place, tool in enumerate(objects(delta.get("executed_tools"))):
             self._executed_tool(place, tool, chunks)
         self._audio(obj(delta.get("audio")), content, chunks)
+        if details:
+            self._written = None  # its pieces add up, be they the same
 
     def _audio(self, audio: Object, content: object, chunks: list[Chunk]) -> None:
         # What the model says aloud is its answer: the content is null then.
@@ -170,6 +184,8 @@ class OpenAIChatDecoder(AdditionsDecoder):
             self._arguments(block, piece, chunks, early=block.text)
         elif piece:
             self._arguments(block, piece, chunks)
+        if name:
+            self._written = None  # another one with it may be another call
 
     def _usage(self, raw: Mapping[str, object]) -> Usage:
         prompt = obj(raw.get("prompt_tokens_details"))

@@ -80,6 +80,8 @@ class OpenAIResponsesDecoder(ItemDecoder):
 
     dialect = "openai-responses"
     finish_reasons = FINISH_REASONS
+    text_paths = (("delta",),)
+    ignored_paths = (("sequence_number",), ("obfuscation",))
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -38,6 +38,9 @@ class SSEDecoder(Decoder):
                 with suppress(InvalidJSON):
                     self._decode(event, orphan, chunks)
 
+    def _document_in(self, frame: bytes) -> bytes | None:
+        return event_data(frame)
+
     def _is_marker(self, frame: bytes) -> bool:
         return event_data(frame) == b"[DONE]"
 
