@@ -121,17 +121,7 @@ class OpenAIChatDecoder(AdditionsDecoder):
         if len(delta) == 1 and isinstance(content, str):  # nearly all of them
             self._text(content, chunks)
             return
-        reasoning = next((text(delta, name) for name in _REASONING_FIELDS if text(delta, name)), "")
-        if reasoning:
-            self._reasoning(reasoning, chunks)
-        details = objects(delta.get("reasoning_details"))
-        if details:
-            # What a router wants back, in pieces; their text mostly comes beside them.
-            block = self._block("reasoning", chunks)
-            items(block.echo.setdefault("reasoning_details", [])).extend(details)
-            if not reasoning:
-                said = (text(piece, "text") or text(piece, "summary") for piece in details)
-                self._reasoning("".join(said), chunks, block)
+        self._thoughts(delta, chunks)
         if isinstance(content, str):
             self._text(content, chunks)
         elif content:
@@ -148,8 +138,21 @@ class OpenAIChatDecoder(AdditionsDecoder):
         for place, tool in enumerate(objects(delta.get("executed_tools"))):
             self._executed_tool(place, tool, chunks)
         self._audio(obj(delta.get("audio")), content, chunks)
-        if details:
+        if delta.get("reasoning_details"):
             self._written = None  # its pieces add up, be they the same
+
+    def _thoughts(self, delta: Object, chunks: list[Chunk]) -> None:
+        reasoning = next((text(delta, name) for name in _REASONING_FIELDS if text(delta, name)), "")
+        if reasoning:
+            self._reasoning(reasoning, chunks)
+        details = objects(delta.get("reasoning_details"))
+        if details:
+            # What a router wants back, in pieces; their text mostly comes beside them.
+            block = self._block("reasoning", chunks)
+            items(block.echo.setdefault("reasoning_details", [])).extend(details)
+            if not reasoning:
+                said = (text(piece, "text") or text(piece, "summary") for piece in details)
+                self._reasoning("".join(said), chunks, block)
 
     def _audio(self, audio: Object, content: object, chunks: list[Chunk]) -> None:
         # What the model says aloud is its answer: the content is null then.
