@@ -8,7 +8,9 @@ import anyio
 import pytest
 
 from cogent import (
+    Agent,
     BadRequest,
+    Client,
     ConnectFailed,
     DeadlineExceeded,
     Model,
@@ -171,6 +173,65 @@ async def test_slow_reader_is_not_a_slow_server():
     chunks, _ = stream(HELLO, total=1500)
     with pytest.raises(DeadlineExceeded):
         await read(chunks, pause=1000)
+
+
+# Calls that the wire closes before the turn has ended.
+
+
+def sse(*events: dict) -> bytes:
+    return b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in events)
+
+
+BLOCK = {"type": "tool_use", "id": "c", "name": "act"}
+BLOCK_DELTA = {"type": "input_json_delta", "partial_json": '{"n": 1}'}
+ITEM = {"type": "function_call", "id": "i", "call_id": "c", "name": "act", "arguments": ""}
+CLOSING = {
+    "anthropic:m": (
+        sse(
+            {"type": "content_block_start", "index": 0, "content_block": BLOCK},
+            {"type": "content_block_delta", "index": 0, "delta": BLOCK_DELTA},
+        ),
+        sse({"type": "content_block_stop", "index": 0}),
+    ),
+    "openai-responses:m": (
+        sse(
+            {"type": "response.output_item.added", "output_index": 0, "item": ITEM},
+            {
+                "type": "response.function_call_arguments.delta",
+                "output_index": 0,
+                "item_id": "i",
+                "delta": '{"n": 1}',
+            },
+        ),
+        sse(
+            {
+                "type": "response.output_item.done",
+                "output_index": 0,
+                "item": {**ITEM, "arguments": '{"n": 1}'},
+            }
+        ),
+    ),
+}
+"""What begins a call, and the event that closes it, of which no chunk is made."""
+
+
+@pytest.mark.parametrize("model", CLOSING)
+async def test_an_eager_tool_starts_when_its_call_is_closed(model):
+    """It waits for no further event, and the event that closes its call extends no deadline."""
+    began, closed = CLOSING[model]
+    started_at = []
+
+    async def act(n: int) -> None:
+        started_at.append(anyio.current_time())
+
+    async with Client() as client:
+        asked = Model(model, base_url="https://fake.test/v1", api_key="k", client=client)
+        asked.open_transport = lambda: (FakeTransport([began, 5, closed, HANG]), True)
+        settings = Settings(timeouts=Timeouts(between_content=7))
+        agent = Agent(model=asked, tools=[act], eager=True, settings=settings)
+        beginning = anyio.current_time()
+        await fails(agent.run_stream("hi"), StreamStalled, after=7)
+    assert started_at == [approx(beginning + 5)]
 
 
 # The end.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from cogent.chunks import ToolCall
 from cogent.errors import OutputInvalid
-from cogent.messages import Message, ToolCallPart, assistant, user
-from cogent.response import Response, Turn
-from cogent.run.loop import CallModel, Finish, Loop, Stop, Verdict
+from cogent.messages import Message, ToolCallPart, ToolResultPart, assistant, user
+from cogent.response import Response, Turn, conversation
+from cogent.run.limits import Limits
+from cogent.run.loop import CallModel, Finish, Loop, RunTools, Stop, Verdict
 
 
 def test_begins_with_the_model():
@@ -71,3 +74,24 @@ def test_calls_of_a_turn_that_ended_for_no_known_reason_are_left_to_the_caller(r
     response = Response(loop.turns, loop.history, finish_reason=reason)
     assert response.pending == (call,)
     assert response.messages == (user("hi"), said)
+
+
+def test_a_turn_costs_the_same_however_many_came_before(monkeypatch):
+    """Each turn is read once for the conversation, and none is copied to count them."""
+    read = []
+
+    def counted(turns):
+        read.extend(turns)
+        return conversation(turns)
+
+    monkeypatch.setattr(sys.modules[Loop.__module__], "conversation", counted)
+    monkeypatch.setattr(Loop, "turns", property(lambda loop: pytest.fail("all turns were copied")))
+    loop = Loop((user("hi"),), tools={"f": "run"}, limits=Limits(turns=51))
+    for at in range(50):
+        call = ToolCallPart(f"c{at}", "f")
+        said = Message("assistant", (call,))
+        turn = Turn(said, finish_reason="tool_calls", tool_calls=(ToolCall(call.id, "f"),))
+        assert isinstance(loop.turn_ended(turn), RunTools)
+        action = loop.tools_ended([ToolResultPart(call.id, "f", "done")], {})
+    assert len(action.messages) == 1 + 2 * 50
+    assert len(read) == 50

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..auth import Auth
-    from ..chunks import Chunk, Metadata
+    from ..chunks import Chunk, Metadata, ToolCall
     from ..exchange import Call, Exchange, Head, Transport
     from ..messages import Message
     from ..rate_limit import RateLimit
@@ -77,6 +77,7 @@ class ModelCall:
         headers: Of the current try's answer.
         rate_limit: What they tell of the provider's limits.
         attempts: Tries begun.
+        ended_calls: The model's calls that the wire closed during the last eager step.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class ModelCall:
         self.headers: Mapping[str, str] = {}
         self.rate_limit: RateLimit | None = None
         self.attempts = 0
+        self.ended_calls: tuple[ToolCall, ...] = ()
         self._call = call
         self._transport = transport
         self._make_decoder = make_decoder
@@ -128,12 +130,16 @@ class ModelCall:
             **self._own_metadata(),
         }
 
-    async def step(self) -> list[Chunk]:
+    async def step(self, *, eager: bool = False) -> list[Chunk]:
         """Wait for the next chunks.
 
+        Args:
+            eager: Wait no longer once the wire has closed a call of the model's: mostly no
+                chunk comes with that, and the next one may be long in coming.
+
         Returns:
-            At least one chunk; the last of the call is a `TurnChunk`, after which only `aclose`
-            may be called.
+            At least one chunk, or none with `ended_calls`; the last of the call is a
+            `TurnChunk`, after which only `aclose` may be called.
 
         Raises:
             ProviderError: The call has failed for good.
@@ -150,13 +156,16 @@ class ModelCall:
             except ProviderError as error:
                 if not chunks:
                     return [await self._again(error)]
-            if chunks:
+            if eager:
+                self.ended_calls = self.decoder.take_ended_calls()
+            if chunks or self.ended_calls:
                 if all(isinstance(chunk, RawChunk) for chunk in chunks):
                     deadlines.note_wait(anyio.current_time() - now)
                 else:
                     deadlines.note_content()
                     self._phase = "content"
-                self._complete(chunks[-1])
+                if chunks:
+                    self._complete(chunks[-1])
                 return chunks
 
     def interrupt(self) -> None:

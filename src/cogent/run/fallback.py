@@ -11,13 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from ..call.model_call import ModelCall
-    from ..chunks import Chunk, Metadata
+    from ..chunks import Chunk, Metadata, ToolCall
     from ..messages import Message
     from ..model import Model
     from ..rate_limit import RateLimit
     from ..response import OutputForm
     from ..tools.batch import ToolBatch
-    from ..wire import Decoder
     from .caller import Caller
 
 __all__ = ("FallbackCall", "FallbackCaller", "FallbackOn", "ModelChoice", "may_work_elsewhere")
@@ -114,9 +113,9 @@ class FallbackCall:
         self._delivered = False
 
     @property
-    def decoder(self) -> Decoder:
-        """Of the current try of the current model."""
-        return self._call.decoder
+    def ended_calls(self) -> tuple[ToolCall, ...]:
+        """The model's calls that the wire closed during the last eager step."""
+        return self._call.ended_calls
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -138,7 +137,7 @@ class FallbackCall:
         """What is known of its answer so far."""
         return self._call.metadata
 
-    async def step(self) -> list[Chunk]:
+    async def step(self, *, eager: bool = False) -> list[Chunk]:
         """Wait for the next chunks; see `ModelCall.step`.
 
         Raises:
@@ -148,7 +147,7 @@ class FallbackCall:
             Interrupted: `interrupt` was called.
         """
         try:
-            chunks = await self._call.step()
+            chunks = await self._call.step(eager=eager)
         except ProviderError as error:
             if self._delivered:
                 raise

@@ -280,7 +280,7 @@ class Loop:
 
     def _call_again(self) -> Action:
         most = self._limits.turns
-        if most is not None and len(self.turns) >= most:
+        if most is not None and self.turn_count >= most:
             return Stop(LimitExceeded(f"the run may take {most} turns", "turns"))
         most = self._limits.total_tokens
         if most is not None and self._tokens >= most:

@@ -319,21 +319,20 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         call = self._call
         assert call is not None
         held: list[Chunk] = [] if self._held is None else [self._held]
-        chunks = held or self._caller.read(await call.step())
-        last = chunks[-1]
+        chunks = held or self._caller.read(await call.step(eager=self._caller.eager))
+        last = chunks[-1] if chunks else None
         if self._caller.hooks is not None and isinstance(last, TurnChunk):
             # All else is handed out first: what a hook may raise does not keep it back.
             self._held = last
             chunks = chunks[:-1] or await self._looked_at(last)
-        if self._caller.eager:
-            for ended in call.decoder.take_ended_calls():
-                if self._loop.may_start(ended):
-                    self._batch = self._batch or self._caller.batch(self._loop.turn_count + 1)
-                    self._batch.start(ended)
+        for ended in call.ended_calls:
+            if self._loop.may_start(ended):
+                self._batch = self._batch or self._caller.batch(self._loop.turn_count + 1)
+                self._batch.start(ended)
         if self._batch is None:
             return chunks
         # What came meanwhile of tools stands before the end of the turn.
-        end = [chunks.pop()] if isinstance(chunks[-1], TurnChunk) else []
+        end = [chunks.pop()] if chunks and isinstance(chunks[-1], TurnChunk) else []
         return [*chunks, *self._batch.arrived(), *end]
 
     async def _looked_at(self, chunk: TurnChunk) -> list[Chunk]:

@@ -67,7 +67,10 @@ class ScriptedModel(Model):
 
     @property
     def requests(self) -> list[EmulatedRequest]:
-        """What was asked so far, in order."""
+        """What was asked so far, in order.
+
+        Each is kept with its whole body: clear the list where a test takes thousands of turns.
+        """
         return self._record.requests
 
     def open_transport(self) -> tuple[Transport, bool]:
