@@ -25,13 +25,13 @@ def failed(kind: str, after: float | None = None) -> errors.ProviderError:
 
 RETRYABLE = (
     *("ConnectFailed", "NoResponse", "StreamTruncated", "StreamInterrupted", "StreamStalled"),
-    *("RateLimited", "Overloaded", "ServerError", "Conflict"),
+    *("RateLimited", "Overloaded", "ServerError", "Conflict", "InvalidJSON"),
 )
 FINAL = (
     *("BadResponse", "APIError", "BadRequest", "ContextWindowExceeded", "ContentFiltered"),
     *("RequestTooLarge", "AuthenticationError", "PermissionDenied", "NotFound", "QuotaExceeded"),
     *("ProtocolError", "EventTooLarge", "LineTooLarge", "ArgumentsTooLarge", "TooDeep"),
-    *("InvalidJSON", "ProviderError", "ToolCallGenerationError"),
+    *("ProviderError", "ToolCallGenerationError"),
 )
 
 
@@ -87,14 +87,15 @@ def test_quota_is_not_tried_again():
         (failed("ConnectFailed"), 10, 0.0, None),
         (failed("Overloaded"), 1, 0.0, 1.0),
         (failed("Overloaded"), 9, 0.0, 8.0),
-        (failed("RateLimited", 3.5), 1, 0.5, 3.5),
-        (failed("RateLimited", 60.0), 1, 0.5, 60.0),
+        (failed("RateLimited", 3.5), 1, 0.0, 3.5),
+        (failed("RateLimited", 30.0), 1, 0.5, 31.5),
+        (failed("RateLimited", 60.0), 1, 0.0, 60.0),
         (failed("RateLimited", 60.1), 1, 0.5, None),
         (failed("BadRequest", 1.0), 1, 0.5, None),
     ],
 )
 def test_delays(error, attempt, jitter, delay):
-    """Doubling, its cap, jitter, the server's wish, and the longest one that is heeded."""
+    """Doubling, its cap, jitter, the server's wish or a little more, and the longest heeded."""
     assert RetryPolicy(max_retries=9).delay(error, attempt, jitter) == delay
 
 

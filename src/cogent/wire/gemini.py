@@ -54,6 +54,7 @@ class GeminiDecoder(GeminiParts):
     dialect = "gemini"
     finish_reasons = FINISH_REASONS
     document_begins = b"{"  # an array may be the stream
+    stream_begins = (*GeminiParts.stream_begins, b"[")
     _form: GeminiFramer
     _blocked = False  # the prompt was refused, and the reason is why
     _told: set[bytes] | None = None  # the sources that were handed out
