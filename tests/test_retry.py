@@ -57,6 +57,7 @@ def test_every_error_is_in_one_of_the_tables():
     assert RetryPolicy().delay(errors.DeadlineExceeded("late"), 1, 0.0) is None
 
 
+@pytest.mark.scorecard(58)
 @pytest.mark.parametrize(
     ("status", "retried"),
     [
@@ -69,12 +70,14 @@ def test_statuses(status, retried):
     assert (RetryPolicy().delay(http_error(status, b"", {}), 1, 0.0) is not None) is retried
 
 
+@pytest.mark.scorecard(57)
 def test_quota_is_not_tried_again():
     """A 429 for money is no 429 for speed."""
     body = b'{"error": {"code": "insufficient_quota", "message": "no credit"}}'
     assert RetryPolicy().delay(http_error(429, body, {}), 1, 0.0) is None
 
 
+@pytest.mark.scorecard(55)
 @pytest.mark.parametrize(
     ("error", "attempt", "jitter", "delay"),
     [
@@ -115,6 +118,7 @@ def test_jitter_bounds(attempt, jitter):
     assert 0.75 * backoff <= delay <= backoff
 
 
+@pytest.mark.scorecard(55)
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -159,6 +163,7 @@ words = st.sampled_from(
 )
 
 
+@pytest.mark.scorecard(55)
 @given(st.text(max_size=20) | st.lists(words, max_size=7).map(" ".join))
 def test_retry_after_of_anything(value):
     """No header can make it fail, and it gives seconds or nothing."""
