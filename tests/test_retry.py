@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogent import RetryPolicy, errors
+from cogent.call.quota import RetryQuota
 from cogent.call.retry import retry_after
 from cogent.wire import http_error
 
@@ -169,3 +170,48 @@ def test_retry_after_of_anything(value):
     """No header can make it fail, and it gives seconds or nothing."""
     seconds = retry_after({"retry-after": value, "retry-after-ms": value}, NOW.timestamp())
     assert seconds is None or (seconds > 0 and math.isfinite(seconds))
+
+
+# The quota that many calls share.
+
+
+def test_what_a_retry_costs():
+    """Five tokens, ten after a timeout, none if nothing was sent; a success gives one back."""
+    quota = RetryQuota()
+    assert [quota.take("a", 20, failed("ServerError")) for _ in range(5)] == [True] * 4 + [False]
+    assert quota.take("a", 20, failed("ConnectFailed"))
+    assert quota.take("b", 20, http_error(504, b"", {}))
+    assert quota.take("b", 20, http_error(408, b"", {}))
+    assert not quota.take("b", 20, failed("NoResponse"))
+    for _ in range(4):
+        quota.give("a")
+        assert not quota.take("a", 20, failed("NoResponse"))
+    quota.give("a")
+    assert quota.take("a", 20, failed("NoResponse"))
+
+
+def test_no_tokens_no_retries():
+    """Only what was not sent is tried again."""
+    assert not RetryQuota().take("a", 0, failed("NoResponse"))
+    assert RetryQuota().take("a", 0, failed("ConnectFailed"))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=300))
+def test_retries_are_a_fifth_of_the_successes_and_the_first_burst(events):
+    """Whatever happens in which order, for each account alone; what is whole again is forgotten."""
+    quota = RetryQuota()
+    for account in "ab":
+        retries = successes = 0
+        for where, success in events:
+            if where != account:
+                continue
+            if success:
+                quota.give(account)
+                successes += 1
+            else:
+                retries += quota.take(account, 40, failed("ServerError"))
+            assert 5 * retries <= 40 + successes
+    for _ in range(40):
+        quota.give("a")
+        quota.give("b")
+    assert quota._spent == {}
