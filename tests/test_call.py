@@ -184,6 +184,10 @@ VISIBLE = {
     "media": event({"images": [{"image_url": {"url": "https://fake.test/a.png"}}]}),
 }
 THOUGHT = event({"reasoning_content": "hm"})
+FILTER_FAILED = (
+    b'data: {"choices": [{"index": 0, "delta": {}, '
+    b'"content_filter_results": {"error": {"code": "content_filter_error"}}}]}\n\n'
+)
 
 
 @pytest.mark.parametrize("before", [[], [said("a")], [VISIBLE["tool call"]]], ids=len)
@@ -208,8 +212,8 @@ async def test_visible_without_an_answer():
     """Its clock begins with the try."""
     chunks, _ = stream([HANG], visible=20)
     assert (await fails(chunks, DeadlineExceeded, after=20)).timer == "visible"
-    chunks, _ = stream([15, ConnectFailed("no")], [15, *HELLO], visible=20)
-    assert len(await read(chunks)) == 4
+    chunks, _ = stream([15, FILTER_FAILED, NoResponse("gone")], [15, *HELLO], visible=20)
+    assert len(await read(chunks)) == 5
 
 
 async def test_visible_is_not_the_readers_time():
@@ -318,12 +322,6 @@ async def test_not_tried_again(script):
     assert len(transport.exchanges) == caught.value.attempt == 1
     if HELLO[1] in script:
         assert caught.value.partial.content == "Hello"
-
-
-FILTER_FAILED = (
-    b'data: {"choices": [{"index": 0, "delta": {}, '
-    b'"content_filter_results": {"error": {"code": "content_filter_error"}}}]}\n\n'
-)
 
 
 @pytest.mark.scorecard(35)
@@ -476,7 +474,13 @@ async def test_a_field_of_two_names_is_said_by_each_once():
 async def test_stats():
     """What is open, what waits in vain, what was tried again, what was not understood."""
     down = [Head(503, {"retry-after": "50"})]
-    hello = [PREAMBLE, said("Hel"), 30, b"".join([said("lo"), STOP, DONE, said("after the end")])]
+    hello = [
+        PREAMBLE,
+        THOUGHT,
+        said("Hel"),
+        30,
+        b"".join([said("lo"), STOP, DONE, said("after the end")]),
+    ]
     transport, client = FakeTransport(down, hello), Client()
     model = Model("openai-compatible:m-1", base_url="https://fake.test/v1", client=client)
     model.open_transport = lambda: (transport, False)
@@ -489,9 +493,10 @@ async def test_stats():
         chunks = model.stream("hi")
         assert (await anext(chunks)).kind == "retry"
         assert await told() == (0, 0, 0, 0, 0)
-        assert (await anext(chunks)).content == "Hel"
-        await anyio.sleep(1000)
-        assert await told(stalled_after=0.1) == (1, 0, 0, 1, 0)
+        for kind in ("reasoning", "text"):
+            assert (await anext(chunks)).kind == kind
+            await anyio.sleep(1000)
+            assert await told(stalled_after=0.1) == (1, 0, 0, 1, 0)
         tasks.start_soon(read, chunks)
         await anyio.sleep(20)
         assert await told() == (1, 0, 0, 1, 0)
