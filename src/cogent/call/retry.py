@@ -25,6 +25,8 @@ _NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?$", re.ASCII)
 class RetryPolicy:
     """How a failed call is tried again, before its first content and never after.
 
+    A request's body is bytes, so that each try sends the same.
+
     Attributes:
         max_retries: Tries after the first one.
         first_delay: Seconds before the first of them; each next one waits twice as long.
