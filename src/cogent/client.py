@@ -73,8 +73,8 @@ class Client:
     The connections are our own, for which the first options are, or a caller's ``http_client``.
     Our own calls queue before the pool of connections. A caller's pool does its own queueing,
     and ``httpx`` loses a connection for good where a call is cancelled while it queues there: in
-    time every call ends in `ConnectFailed`. Give it ``limits=Limits(max_connections=None)``, or
-    more connections than calls are made at a time.
+    time every call waits for one in vain, until its deadline. Give it
+    ``limits=Limits(max_connections=None)``, or more connections than calls are made at a time.
 
     Args:
         proxy: URL of a proxy for all calls, to this machine too: ``http``, ``https``, or with
