@@ -10,14 +10,18 @@ from cogent import (
     Client,
     ConfigurationError,
     Model,
+    RunContext,
     Settings,
     StreamInterrupted,
     TextChunk,
     TextPart,
+    ToolCallChunk,
     assistant,
     system,
+    tool,
     user,
 )
+from cogent.testing import Reply, ScriptedModel
 
 from .exchange.fake import FakeTransport
 from .support.script_server import (
@@ -160,3 +164,32 @@ async def test_streams_on_any_transport():
     chunks = [chunk async for chunk in Agent(model=model).run_stream("hi")]
     assert chunks[0] == TextChunk("Hi")
     assert transport.closed == 1
+
+
+@pytest.mark.parametrize("shared", [False, True])
+async def test_one_agent_serves_many_tasks_at_once(shared):
+    """Each run has its own conversation, tool results and context; one model may be in many."""
+
+    @tool
+    async def double(ctx: RunContext[int]) -> int:
+        await anyio.lowlevel.checkpoint()
+        return 2 * ctx.context
+
+    def reply(seen) -> Reply:
+        asked, *rest = seen.request.messages
+        if not rest:
+            return Reply(chunks=[ToolCallChunk(index=0, id="c", name="double")])
+        return Reply(f"{asked.text}: {rest[-1].parts[0].result}")
+
+    answers: dict[int, str] = {}
+
+    async def ask(number: int) -> None:
+        response = await asked.run(f"Twice {number}", context=number)
+        answers[number] = response.content
+
+    async with Client() as client, anyio.create_task_group() as tasks:
+        model = ScriptedModel(reply, client=client if shared else None)
+        asked = Agent(model=model, tools=[double], eager=shared)
+        for number in range(50):
+            tasks.start_soon(ask, number)
+    assert answers == {number: f"Twice {number}: {2 * number}" for number in range(50)}

@@ -17,7 +17,6 @@ from cogent import (
 from cogent.call.answer import AnswerReader
 from cogent.chunks import TextChunk, TurnChunk
 from cogent.wire import ANTHROPIC, BEDROCK_CONVERSE, GEMINI, OLLAMA, OPENAI_CHAT
-from cogent.wire.sse_decoder import SSEDecoder
 
 from .support.cuts import cuttings, pieces
 from .support.script_server import DONE, PREAMBLE, STOP, said
@@ -39,7 +38,7 @@ LINES = b'{"message": {"content": "Hi"}}\n{"message": {}, "done": true, "done_re
 
 def read(body: bytes, lengths: list[int] | None = None, dialect=OPENAI_CHAT):
     """Read a body in these pieces: the text, and the last chunk."""
-    reader = AnswerReader(dialect.decoder(), sse=issubclass(dialect.decoder, SSEDecoder))
+    reader = AnswerReader(dialect.decoder())
     chunks = []
     for data in pieces(body, lengths or [len(body)]):
         chunks += reader.feed(data)
@@ -143,7 +142,7 @@ def test_document_too_large(monkeypatch):
 
 def test_error_after_content_waits_its_turn():
     """What came before an error is given first; the error is there for the next call."""
-    reader = AnswerReader(OPENAI_CHAT.decoder(), sse=True)
+    reader = AnswerReader(OPENAI_CHAT.decoder())
     assert [chunk.content for chunk in reader.feed(said("Hi") + b"data: " + REFUSAL + b"\n\n")]
     assert type(reader.error) is Overloaded
 
@@ -170,7 +169,7 @@ ARRAY = (
 
 @pytest.mark.parametrize("before", [b"", BOM, b"\r\n "])
 def test_an_array_that_is_the_stream_is_not_kept_back(before):
-    reader = AnswerReader(GEMINI.decoder(), sse=True)
+    reader = AnswerReader(GEMINI.decoder())
     chunks = reader.feed(before + ARRAY[:-60])
     assert [chunk.content for chunk in chunks] == ["Hi"]
     chunks = [*reader.feed(ARRAY[-60:]), *reader.close(clean=True)]
@@ -178,7 +177,7 @@ def test_an_array_that_is_the_stream_is_not_kept_back(before):
 
 
 def test_an_array_that_was_cut_is_truncated():
-    reader = AnswerReader(GEMINI.decoder(), sse=True)
+    reader = AnswerReader(GEMINI.decoder())
     reader.feed(ARRAY[:-60])
     with pytest.raises(StreamTruncated):
         reader.close(clean=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 
 import anyio
 import pytest
@@ -147,6 +148,7 @@ async def test_total(script, content):
     assert (error.timer, error.partial.content) == ("total", content)
 
 
+@pytest.mark.scorecard(61)
 async def test_total_is_over_all_tries():
     """Retries do not start the time anew, and none is begun for which there is no time."""
     chunks, transport = stream([3, ConnectFailed("no")], [HANG], total=5)
@@ -157,6 +159,7 @@ async def test_total_is_over_all_tries():
     assert len(transport.exchanges) == 1
 
 
+@pytest.mark.scorecard(31)
 async def test_no_deadlines():
     """``None`` waits for ever; reasoning counts as content."""
     waits = {"connect": None, "first_content": None, "between_content": None, "total": None}
@@ -234,6 +237,51 @@ async def test_an_eager_tool_starts_when_its_call_is_closed(model):
     assert started_at == [approx(beginning + 5)]
 
 
+VISIBLE = {
+    "text": said("a"),
+    "refusal": event({"refusal": "No"}),
+    "tool call": event({"tool_calls": [{"index": 0, "function": {"name": "f", "arguments": " "}}]}),
+    "media": event({"images": [{"image_url": {"url": "https://fake.test/a.png"}}]}),
+}
+THOUGHT = event({"reasoning_content": "hm"})
+FILTER_FAILED = (
+    b'data: {"choices": [{"index": 0, "delta": {}, '
+    b'"content_filter_results": {"error": {"code": "content_filter_error"}}}]}\n\n'
+)
+
+
+@pytest.mark.parametrize("before", [[], [said("a")], [VISIBLE["tool call"]]], ids=len)
+async def test_visible(before):
+    """Reasoning feeds the clock of content, and not that of what is visible."""
+    script = [*before, *[4, THOUGHT] * 1000]
+    chunks, transport = stream(script, first_content=10, between_content=10, visible=30)
+    error = await fails(chunks, DeadlineExceeded, after=30)
+    assert (error.timer, error.partial.reasoning) == ("visible", 7 * "hm")
+    assert "timeouts.visible" in str(error)
+    assert len(transport.exchanges) == 1
+
+
+@pytest.mark.parametrize("seen", VISIBLE.values(), ids=VISIBLE)
+async def test_what_is_visible(seen):
+    """Each kind of it begins its clock anew."""
+    chunks, _ = stream([*[10, THOUGHT, 10, seen] * 9, STOP, DONE], visible=21)
+    assert len(await read(chunks)) >= 18
+
+
+async def test_visible_without_an_answer():
+    """Its clock begins with the try."""
+    chunks, _ = stream([HANG], visible=20)
+    assert (await fails(chunks, DeadlineExceeded, after=20)).timer == "visible"
+    chunks, _ = stream([15, FILTER_FAILED, NoResponse("gone")], [15, *HELLO], visible=20)
+    assert len(await read(chunks)) == 5
+
+
+async def test_visible_is_not_the_readers_time():
+    """A slow reader of reasoning is not a server that shows nothing."""
+    chunks, _ = stream([*[1, THOUGHT] * 9, *HELLO], visible=20)
+    assert len(await read(chunks, pause=1000)) == 12
+
+
 # The end.
 
 
@@ -280,6 +328,7 @@ AGAIN = {
     "ended after the preamble": [PREAMBLE],
     "empty": [],
     "told to": [Head(400, {"x-should-retry": "true"})],
+    "first event is no JSON": [b"data: {oops\n\n"],
 }
 FINAL = {
     **{f"HTTP {s}": [Head(s, {})] for s in (400, 401, 403, 404, 413, 422)},
@@ -295,6 +344,7 @@ FINAL = {
 }
 
 
+@pytest.mark.scorecard(33, 35, 58, 59)
 @pytest.mark.parametrize("script", AGAIN.values(), ids=AGAIN)
 async def test_tried_again(script):
     """What failed before its first content is tried again, once for each failure, and shown."""
@@ -311,6 +361,7 @@ async def test_tried_again(script):
         assert after.began - before.began == approx(chunk.delay)
 
 
+@pytest.mark.scorecard(33, 58, 59)
 @pytest.mark.parametrize("script", AGAIN.values(), ids=AGAIN)
 async def test_given_up(script):
     """The failure of the last try is raised, and says which one it was."""
@@ -321,6 +372,7 @@ async def test_given_up(script):
     assert caught.value.chunks == 2
 
 
+@pytest.mark.scorecard(34, 57, 58, 59)
 @pytest.mark.parametrize("script", FINAL.values(), ids=FINAL)
 async def test_not_tried_again(script):
     """What a repetition cannot mend, or would repeat, fails at once."""
@@ -332,6 +384,19 @@ async def test_not_tried_again(script):
         assert caught.value.partial.content == "Hello"
 
 
+@pytest.mark.scorecard(35)
+async def test_a_notice_is_no_content():
+    """What tells something about the answer, and is no part of it, commits to no try."""
+    chunks, _ = stream([FILTER_FAILED, StreamInterrupted("cut")], [FILTER_FAILED, *HELLO])
+    kinds = [chunk.kind for chunk in await read(chunks)]
+    assert kinds == ["notice", "retry", "notice", "text", "text", "turn"]
+    chunks, _ = stream([FILTER_FAILED, 5, said("Hi"), STOP, DONE], first_content=10)
+    began = anyio.current_time()
+    async with chunks:
+        await chunks.ready()
+        assert anyio.current_time() - began == approx(5)
+
+
 async def test_no_retries():
     """``max_retries=0`` is one try."""
     chunks, transport = stream(AGAIN["empty"], retries=0)
@@ -339,17 +404,20 @@ async def test_no_retries():
     assert len(transport.exchanges) == 1
 
 
+@pytest.mark.scorecard(55)
 @pytest.mark.parametrize("header", [("retry-after", "7"), ("retry-after-ms", "7000")])
 async def test_the_servers_wish(header):
-    """A server's own delay is waited for exactly, also one for an error inside the stream."""
+    """A server's own delay is waited for, also one for an error inside the stream."""
     for failed in ([Head(429, dict([header]))], [Head(200, dict([header])), OVERLOADED]):
         chunks, transport = stream(failed, HELLO)
-        assert (await anext(chunks)).delay == 7
+        delay = (await anext(chunks)).delay
+        assert 7 <= delay <= 7.7
         await read(chunks)
         first, second = transport.exchanges
-        assert second.began - first.began == approx(7)
+        assert second.began - first.began == approx(delay)
 
 
+@pytest.mark.scorecard(56)
 async def test_the_servers_wish_is_too_long():
     """A delay beyond the cap is not waited for; the error tells it."""
     chunks, transport = stream([Head(429, {"retry-after": "3600"})])
@@ -372,6 +440,7 @@ async def test_slow_reader_between_two_tries():
     assert len(await read(chunks, pause=100)) == 4
 
 
+@pytest.mark.scorecard(45)
 async def test_cancel_between_two_tries():
     """`cancel` ends the pause before another try, and none is made."""
     chunks, transport = stream([Head(503, {"retry-after": "50"})], HELLO)
@@ -421,6 +490,22 @@ async def test_a_server_that_goes_on_refusing_is_not_asked_for_ever():
     assert len(transport.exchanges) == 2
 
 
+async def test_what_a_server_does_not_know_is_not_told_again():
+    """The next call leaves it out from the start, once an answer came without it."""
+    chunks, transport = stream(UNKNOWN, HELLO)
+    await read(chunks)
+    asked = chunks._caller.model
+    await read(asked.stream("hi"))
+    assert [b"stream_options" in e.call.body for e in transport.exchanges] == [True, False, False]
+
+    _, transport = stream(UNKNOWN, [Head(400, {})], HELLO)
+    asked = Model("openai-compatible:m-1", base_url="https://fake.test/v1", api_key="k")
+    asked.open_transport = lambda: (transport, True)
+    await fails(asked.stream("hi"), BadRequest)
+    await read(asked.stream("hi"))
+    assert b"stream_options" in transport.exchanges[2].call.body
+
+
 async def test_headers_are_on_the_error():
     """Those of the last answer, for what the library has no name for."""
     chunks, _ = stream([Head(400, {"x-region": "north", "set-cookie": "secret"})])
@@ -441,3 +526,40 @@ async def test_a_field_of_two_names_is_said_by_each_once():
         {"max_tokens"},
         {"max_completion_tokens"},
     ]
+
+
+# What a client tells of its calls.
+
+
+async def test_stats():
+    """What is open, what waits in vain, what was tried again, what was not understood."""
+    down = [Head(503, {"retry-after": "50"})]
+    hello = [
+        PREAMBLE,
+        THOUGHT,
+        said("Hel"),
+        30,
+        b"".join([said("lo"), STOP, DONE, said("after the end")]),
+    ]
+    transport, client = FakeTransport(down, hello), Client()
+    model = Model("openai-compatible:m-1", base_url="https://fake.test/v1", client=client)
+    model.open_transport = lambda: (transport, False)
+
+    async def told(**options) -> tuple[int, ...]:
+        await anyio.wait_all_tasks_blocked()
+        return astuple(client.stats(**options))
+
+    async with client, anyio.create_task_group() as tasks:
+        chunks = model.stream("hi")
+        assert (await anext(chunks)).kind == "retry"
+        assert await told() == (0, 0, 0, 0, 0)
+        for kind in ("reasoning", "text"):
+            assert (await anext(chunks)).kind == kind
+            await anyio.sleep(1000)
+            assert await told(stalled_after=0.1) == (1, 0, 0, 1, 0)
+        tasks.start_soon(read, chunks)
+        await anyio.sleep(20)
+        assert await told() == (1, 0, 0, 1, 0)
+        assert await told(stalled_after=19) == (1, 0, 1, 1, 0)
+        await anyio.sleep(20)
+        assert await told(stalled_after=0.1) == (0, 0, 0, 1, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import os
 import random
 import ssl
 import threading
@@ -17,6 +18,7 @@ import pytest
 from cogent import (
     Agent,
     Client,
+    ClientStats,
     CogentError,
     ConfigurationError,
     ConnectFailed,
@@ -43,6 +45,7 @@ from .support.script_server import (
 )
 
 HELLO = forever(read, send(answer("Hel", "lo")))
+NOTHING = {"stalled": 0, "retried": 0, "unknown_events": 0}
 
 
 def model(server, **more) -> Model:
@@ -79,6 +82,45 @@ async def test_is_used_within_async_with():
             await client.__aenter__()
     with pytest.raises(UsageError, match="not open"):
         await ask(shared)
+
+
+@pytest.mark.scorecard(82)
+async def test_fork():
+    """A child process is told that the connections are its parent's."""
+    async with Client() as client:
+        asked = Model("openai:m", api_key="k", client=client)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                asked.open_transport()
+            except UsageError as error:
+                status = 0 if "after the fork" in str(error) else 2
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        assert asked.open_transport() == (client.transport, False)
+
+
+@pytest.mark.scorecard(82)
+async def test_event_loop_of_another_thread(anyio_backend_name):
+    """A call from there is an error before anything is sent."""
+    async with Client() as client:
+        chunks = Model("openai:m", api_key="k", client=client).stream("hi")
+        elsewhere = partial(anyio.run, chunks.__anext__, backend=anyio_backend_name)
+        with pytest.raises(UsageError, match="another event loop"):
+            await anyio.to_thread.run_sync(elsewhere)
+        with pytest.raises(UsageError, match="another event loop"):
+            await anyio.to_thread.run_sync(client.stats)
+
+
+@pytest.mark.scorecard(82)
+def test_the_next_event_loop_of_a_thread():
+    """So it is where one loop follows another: ``asyncio.run``, called twice."""
+    client = Client()
+    anyio.run(client.__aenter__)
+    with pytest.raises(UsageError, match="another event loop"):
+        anyio.run(Model("openai:m", api_key="k", client=client).stream("hi").drained)
 
 
 def test_one_of_client_and_http_client():
@@ -146,8 +188,10 @@ async def test_calls_queue_here(serve):
             await server.until_requests(3)
             await anyio.wait_all_tasks_blocked()
             assert len(pool_of(client)._requests) == len(server.requests) == 3
+            assert client.stats() == ClientStats(open=3, queued=5, **NOTHING)
             gate.set()
         assert stuck(client) == []
+        assert client.stats() == ClientStats(open=0, queued=0, **NOTHING)
     assert texts == ["Hello"] * 8
     assert server.accepted == 3
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from cogent import Denied, Hooks, RunContext, ToolResult, Turn, UsageError, tool, user
+from cogent import BadRequest, Denied, Hooks, RunContext, ToolResult, Turn, UsageError, tool, user
 from cogent.testing import Reply
 
 from .test_agent_tools import DONE, beside, calls, count, results, running, search
@@ -52,6 +52,30 @@ async def test_each_call_has_one_before_and_after_it(live):
         ("before_tool", 1, "search", "c0"),
     ]
     assert told[7:] == [("before_model", 2, 3), ("after_model", 2, "stop"), "turn"]
+
+
+async def test_a_retry_is_told_before_it_is_made():
+    """To the same model or another; what the hook raises is the end."""
+    noted: list = []
+
+    class Telling(Hooks[list]):
+        async def on_retry(self, context, retry):
+            context.context.append((context.turn, retry.attempt, retry.model, retry.error[:7]))
+            if len(context.context) == 2:
+                raise PermissionError
+
+    refusal = Reply(error=BadRequest("Unknown parameter: 'stream_options'.", status=400))
+    async with running(ASKED, refusal, DONE, tools=[search, count], hooks=Telling()) as (
+        agent,
+        server,
+    ):
+        await agent.run("Go.", context=noted)
+    assert len(noted) == 1
+    assert noted[0][:3] == (2, 1, None)
+    async with running(refusal, DONE, tools=[], hooks=Telling()) as (agent, server):
+        with pytest.raises(PermissionError):
+            await agent.run("Go.", context=noted)
+    assert len(server.requests) == 1
 
 
 async def test_a_hook_that_does_nothing_changes_nothing():

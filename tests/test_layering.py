@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"output.output_type", "run.caller", "run.fallback", "run.limits", "run.loop"}
     | {"run.pending", "run.stream", "run.sync", "tools.tool"},
     "agent_tool": {"agent", "errors", "output.output_type", "tools.run_context", "tools.tool"},
-    "client": DATA | {"call.retry", "exchange"},
+    "client": DATA | {"call.retry", "call.shared", "exchange"},
     "conversation": {"agent", "errors", "history", "messages", "response", "run.fallback"}
     | {"run.pending", "run.stream", "settings"},
     "cli": DATA | {"agent", "cli", "client", "model", "providers", "testing"},
@@ -41,10 +41,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"call.model_call", "exchange", "hooks", "model", "output.contract", "run.limits"}
     | {"tools.batch", "tools.tool"},
     "run.fallback": DATA
-    | {"call.model_call", "model", "rate_limit", "run.caller", "tools.batch", "wire"},
+    | {"call.content", "call.model_call", "model", "rate_limit", "run.caller", "tools.batch"}
+    | {"wire"},
     "run.stream": DATA
-    | {"call.model_call", "exchange", "run.caller", "run.fallback", "run.loop", "tools.batch"}
-    | {"tools.run_context"},
+    | {"call.content", "call.model_call", "exchange", "run.caller", "run.fallback", "run.loop"}
+    | {"tools.batch", "tools.run_context"},
     "run.sync": DATA | {"model", "run.stream"},
     # structured output
     "output": set(),
@@ -65,12 +66,18 @@ MAY_IMPORT: dict[str, set[str]] = {
     "auth": {"exchange", "providers"},
     "aws": {"errors", "exchange"},
     "call": set(),
+    "call.drain": {"errors", "exchange"},
     "call.model_call": DATA
-    | {"auth", "call.answer", "call.deadlines", "call.retry", "exchange", "rate_limit", "wire"},
+    | {"auth", "call.answer", "call.content", "call.deadlines", "call.drain", "call.refusal"}
+    | {"call.retry", "call.shared", "exchange", "rate_limit", "wire"},
+    "call.refusal": {"call.deadlines", "call.retry", "errors", "exchange", "wire"},
+    "call.shared": {"call.model_call", "call.quota"},
     "exchange": {"errors", "exchange"},
     # pure
     "call.answer": {"chunks", "errors", "framing", "wire"},
+    "call.content": {"chunks"},
     "call.deadlines": {"errors", "settings"},
+    "call.quota": {"errors"},
     "call.retry": {"errors"},
     "chunks": set(),
     "errors": {"rate_limit", "response"},
@@ -90,7 +97,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trim": {"errors", "messages"},
     "wire": {"chunks", "errors", "framing", "messages", "settings", "wire"},
 }
-PURE = {"call.answer", "call.deadlines", "call.retry", "chunks", "errors", "framing", "history"}
+PURE = {"call.answer", "call.content", "call.deadlines", "call.quota", "call.retry", "chunks"}
+PURE |= {"errors", "framing", "history"}
 PURE |= {"messages", "output.partial_json", "output.strict_schema", "rate_limit", "response"}
 PURE |= {"run.limits", "run.loop", "run.pending", "settings", "trim", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}

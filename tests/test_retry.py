@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cogent import RetryPolicy, errors
+from cogent.call.quota import RetryQuota
 from cogent.call.retry import retry_after
 from cogent.wire import http_error
 
@@ -25,13 +26,13 @@ def failed(kind: str, after: float | None = None) -> errors.ProviderError:
 
 RETRYABLE = (
     *("ConnectFailed", "NoResponse", "StreamTruncated", "StreamInterrupted", "StreamStalled"),
-    *("RateLimited", "Overloaded", "ServerError", "Conflict"),
+    *("RateLimited", "Overloaded", "ServerError", "Conflict", "InvalidJSON"),
 )
 FINAL = (
     *("BadResponse", "APIError", "BadRequest", "ContextWindowExceeded", "ContentFiltered"),
     *("RequestTooLarge", "AuthenticationError", "PermissionDenied", "NotFound", "QuotaExceeded"),
     *("ProtocolError", "EventTooLarge", "LineTooLarge", "ArgumentsTooLarge", "TooDeep"),
-    *("InvalidJSON", "ProviderError", "ToolCallGenerationError"),
+    *("ProviderError", "ToolCallGenerationError"),
 )
 
 
@@ -57,6 +58,7 @@ def test_every_error_is_in_one_of_the_tables():
     assert RetryPolicy().delay(errors.DeadlineExceeded("late"), 1, 0.0) is None
 
 
+@pytest.mark.scorecard(58)
 @pytest.mark.parametrize(
     ("status", "retried"),
     [
@@ -69,12 +71,14 @@ def test_statuses(status, retried):
     assert (RetryPolicy().delay(http_error(status, b"", {}), 1, 0.0) is not None) is retried
 
 
+@pytest.mark.scorecard(57)
 def test_quota_is_not_tried_again():
     """A 429 for money is no 429 for speed."""
     body = b'{"error": {"code": "insufficient_quota", "message": "no credit"}}'
     assert RetryPolicy().delay(http_error(429, body, {}), 1, 0.0) is None
 
 
+@pytest.mark.scorecard(55)
 @pytest.mark.parametrize(
     ("error", "attempt", "jitter", "delay"),
     [
@@ -87,14 +91,15 @@ def test_quota_is_not_tried_again():
         (failed("ConnectFailed"), 10, 0.0, None),
         (failed("Overloaded"), 1, 0.0, 1.0),
         (failed("Overloaded"), 9, 0.0, 8.0),
-        (failed("RateLimited", 3.5), 1, 0.5, 3.5),
-        (failed("RateLimited", 60.0), 1, 0.5, 60.0),
+        (failed("RateLimited", 3.5), 1, 0.0, 3.5),
+        (failed("RateLimited", 30.0), 1, 0.5, 31.5),
+        (failed("RateLimited", 60.0), 1, 0.0, 60.0),
         (failed("RateLimited", 60.1), 1, 0.5, None),
         (failed("BadRequest", 1.0), 1, 0.5, None),
     ],
 )
 def test_delays(error, attempt, jitter, delay):
-    """Doubling, its cap, jitter, the server's wish, and the longest one that is heeded."""
+    """Doubling, its cap, jitter, the server's wish or a little more, and the longest heeded."""
     assert RetryPolicy(max_retries=9).delay(error, attempt, jitter) == delay
 
 
@@ -114,6 +119,7 @@ def test_jitter_bounds(attempt, jitter):
     assert 0.75 * backoff <= delay <= backoff
 
 
+@pytest.mark.scorecard(55)
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -158,8 +164,54 @@ words = st.sampled_from(
 )
 
 
+@pytest.mark.scorecard(55)
 @given(st.text(max_size=20) | st.lists(words, max_size=7).map(" ".join))
 def test_retry_after_of_anything(value):
     """No header can make it fail, and it gives seconds or nothing."""
     seconds = retry_after({"retry-after": value, "retry-after-ms": value}, NOW.timestamp())
     assert seconds is None or (seconds > 0 and math.isfinite(seconds))
+
+
+# The quota that many calls share.
+
+
+def test_what_a_retry_costs():
+    """Five tokens, ten after a timeout, none if nothing was sent; a success gives one back."""
+    quota = RetryQuota()
+    assert [quota.take("a", 20, failed("ServerError")) for _ in range(5)] == [True] * 4 + [False]
+    assert quota.take("a", 20, failed("ConnectFailed"))
+    assert quota.take("b", 20, http_error(504, b"", {}))
+    assert quota.take("b", 20, http_error(408, b"", {}))
+    assert not quota.take("b", 20, failed("NoResponse"))
+    for _ in range(4):
+        quota.give("a")
+        assert not quota.take("a", 20, failed("NoResponse"))
+    quota.give("a")
+    assert quota.take("a", 20, failed("NoResponse"))
+
+
+def test_no_tokens_no_retries():
+    """Only what was not sent is tried again."""
+    assert not RetryQuota().take("a", 0, failed("NoResponse"))
+    assert RetryQuota().take("a", 0, failed("ConnectFailed"))
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans()), max_size=300))
+def test_retries_are_a_fifth_of_the_successes_and_the_first_burst(events):
+    """Whatever happens in which order, for each account alone; what is whole again is forgotten."""
+    quota = RetryQuota()
+    for account in "ab":
+        retries = successes = 0
+        for where, success in events:
+            if where != account:
+                continue
+            if success:
+                quota.give(account)
+                successes += 1
+            else:
+                retries += quota.take(account, 40, failed("ServerError"))
+            assert 5 * retries <= 40 + successes
+    for _ in range(40):
+        quota.give("a")
+        quota.give("b")
+    assert quota._spent == {}

@@ -35,7 +35,10 @@ _NAMES = {
         "TurnChunk",
         "Usage",
     ),
-    "client": ("Client",),
+    "client": (
+        "Client",
+        "ClientStats",
+    ),
     "conversation": ("Conversation",),
     "errors": (
         "APIError",

@@ -34,6 +34,7 @@ from .chunks import (
 )
 from .client import (
     Client as Client,
+    ClientStats as ClientStats,
 )
 from .conversation import (
     Conversation as Conversation,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from threading import get_ident
+import os
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio.lowlevel import current_token
 
 from .call.retry import RetryPolicy
+from .call.shared import Shared
 from .errors import ConfigurationError, UsageError
 from .exchange.httpx import HTTPXTransport
 from .exchange.own_client import OwnClients
@@ -24,7 +28,30 @@ if TYPE_CHECKING:
     from .exchange.httpx import HTTPClient
     from .exchange.own_client import Cert, Verify
 
-__all__ = ("Client",)
+__all__ = ("Client", "ClientStats")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientStats:
+    """How the calls of a `Client` fare.
+
+    Attributes:
+        open: Calls that have a connection, or are getting one.
+        queued: Calls that wait for their turn, because as many as may run do. With a caller's
+            ``http_client`` nobody waits here, and those that wait in its pool count as open.
+        stalled: Of both, those whose reader has waited too long for content. A reader that does
+            something else meanwhile is not waiting.
+        retried: Tries after the first one, since the client was made.
+        unknown_events: Events that were passed over, because their type is unknown or because
+            they came after the end, in all answers since then that have ended. If it grows, a
+            provider has begun to send something new.
+    """
+
+    open: int
+    queued: int
+    stalled: int
+    retried: int
+    unknown_events: int
 
 
 class Client:
@@ -37,7 +64,17 @@ class Client:
 
     Without one, each run has connections of its own, closed with it.
 
+    Besides, all of its calls count against one retry quota for each host and key, see
+    `RetryPolicy`, and what one has learnt of a server the others know: a field of the request
+    that it refuses is left out from then on. Agents and models without a client keep that each
+    for themselves. All of them may be used by many tasks at once; a client belongs to its event
+    loop and its process.
+
     The connections are our own, for which the first options are, or a caller's ``http_client``.
+    Our own calls queue before the pool of connections. A caller's pool does its own queueing,
+    and ``httpx`` loses a connection for good where a call is cancelled while it queues there: in
+    time every call waits for one in vain, until its deadline. Give it
+    ``limits=Limits(max_connections=None)``, or more connections than calls are made at a time.
 
     Args:
         proxy: URL of a proxy for all calls, to this machine too: ``http``, ``https``, or with
@@ -88,16 +125,18 @@ class Client:
         self._own = OwnClients(proxy=proxy, verify=verify, cert=cert, http2=http2)
         self._http_client = http_client
         self._limits = (max_connections_per_host, max_connections)
-        Slots(*self._limits)  # says now what is wrong with them
+        self._slots = Slots(*self._limits)  # says now what is wrong with them
+        self.shared = Shared()
         self._transport: Transport | None = None
         self._tasks: TaskGroup | None = None
-        self._thread: int | None = None
+        self._home: tuple[int, object] | None = None  # the process and the event loop
 
     async def __aenter__(self) -> Self:
         if self._transport is not None:
             raise UsageError("this Client is open already")
-        self._transport = self.make_transport()
-        self._thread = get_ident()
+        self._slots = Slots(*self._limits)
+        self._transport = self.make_transport(self._slots)
+        self._home = (os.getpid(), current_token())
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         return self
@@ -108,7 +147,7 @@ class Client:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        transport, self._transport = self._transport, None
+        transport, self._transport, self._home = self._transport, None, None
         tasks, self._tasks = self._tasks, None
         try:
             if tasks is not None:
@@ -129,10 +168,10 @@ class Client:
         """The library's only task group: what runs beside a reader lives here.
 
         Raises:
-            UsageError: The client is not open.
+            UsageError: As for `transport`.
         """
-        if self._tasks is None:
-            raise UsageError("this Client is not open: use it within `async with client:`")
+        self._check_here()
+        assert self._tasks is not None
         return self._tasks
 
     @property
@@ -140,14 +179,50 @@ class Client:
         """The open connections.
 
         Raises:
-            UsageError: The client is not open, or on another event loop.
+            UsageError: The client is not open, or was opened on another event loop or in another
+                process.
         """
-        if self._transport is None:
-            raise UsageError("this Client is not open: use it within `async with client:`")
-        if self._thread != get_ident():
-            raise UsageError("this Client is open on the event loop of another thread")
+        self._check_here()
+        assert self._transport is not None
         return self._transport
 
-    def make_transport(self) -> Transport:
+    def stats(self, *, stalled_after: float = 60.0) -> ClientStats:
+        """Tell how the calls fare, for a dashboard or a health check.
+
+        Args:
+            stalled_after: From how many seconds without content on a call counts as stalled.
+
+        Raises:
+            UsageError: As for `transport`.
+        """
+        self._check_here()
+        now = anyio.current_time()
+        calls, queued = tuple(self.shared.open), self._slots.queued
+        return ClientStats(
+            open=len(calls) - queued,
+            queued=queued,
+            stalled=sum(call.waiting(now) > stalled_after for call in calls),
+            retried=self.shared.retried,
+            unknown_events=self.shared.unknown_events,
+        )
+
+    def make_transport(self, slots: Slots | None = None) -> Transport:
         """Make connections of the kind that this client was asked for."""
-        return HTTPXTransport(self._http_client, own=self._own, slots=Slots(*self._limits))
+        slots = slots or Slots(*self._limits)
+        return HTTPXTransport(self._http_client, own=self._own, slots=slots)
+
+    def _check_here(self) -> None:
+        if self._home is None:
+            raise UsageError("this Client is not open: use it within `async with client:`")
+        process, loop = self._home
+        if process != os.getpid():
+            raise UsageError(
+                "this Client was opened before a fork, and its connections are the parent's: open "
+                "one in each process, after the fork"
+            )
+        with suppress(RuntimeError):  # outside of any loop there is no token
+            if loop == current_token():
+                return
+        raise UsageError(
+            "this Client is open on another event loop: open one on each loop, and ask it there"
+        )

@@ -14,7 +14,7 @@
         ├── ConnectFailed          no connection; nothing was sent
         ├── NoResponse             the connection ended before the answer began
         ├── BadResponse            an answer came that is not one of this API (HTML, a redirect)
-        ├── DeadlineExceeded       a deadline passed before the first content, or the total one
+        ├── DeadlineExceeded       a deadline passed: for the first or visible content, or in all
         ├── APIError               the provider reports an error, by status or inside the stream
         │   ├── BadRequest         400, 405, 415, 422
         │   │   ├── ContextWindowExceeded
@@ -234,10 +234,11 @@ class BadResponse(ProviderError):
 
 
 class DeadlineExceeded(ProviderError):
-    """The deadline for the first content, or for the whole call, has passed.
+    """The deadline for the first content, for something visible, or for the whole call has passed.
 
     Attributes:
-        timer: ``first_content`` or ``total``. A connection in vain is a `ConnectFailed`.
+        timer: ``first_content``, ``visible`` or ``total``. A connection in vain is a
+            `ConnectFailed`.
     """
 
     retryable = False
@@ -386,6 +387,8 @@ class TooDeep(ProtocolError):
 
 class InvalidJSON(ProtocolError):
     """A frame is not the JSON document that it should be."""
+
+    retryable = True
 
 
 def quoted(text: str, limit: int = QUOTED_CHARACTERS) -> str:

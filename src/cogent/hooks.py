@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .chunks import ToolCall
+    from .chunks import RetryChunk, ToolCall
     from .messages import Message
     from .response import Turn
     from .run.pending import Answer, ToolResult
@@ -36,6 +36,14 @@ class Hooks(Generic[ContextT]):
             messages: The conversation so far.
         """
         return messages
+
+    async def on_retry(self, context: RunContext[ContextT], retry: RetryChunk) -> None:
+        """Look at a request that failed and is to be sent again, to the same model or the next.
+
+        Args:
+            context: As for `before_model`.
+            retry: What failed, and what is done about it.
+        """
 
     async def after_model(self, context: RunContext[ContextT], turn: Turn) -> None:
         """Look at a turn before its end is handed out and its tools are run.

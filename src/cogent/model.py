@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from secrets import token_hex
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from .call.model_call import ModelCall
 from .client import Client
@@ -20,6 +21,7 @@ from .settings import Settings
 from .tools.tool import toolset
 from .wire import Request
 from .wire.fields import dump
+from .wire.refused_field import without_fields
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -164,8 +166,10 @@ class Model:
             provider=provider.name,
             stream=streamed,
         )
-        body = dump(dialect.encode_request(request, provider.quirks))
         endpoint = self._endpoint(stream=streamed)
+        shared = self._client.shared
+        document = dialect.encode_request(request, provider.quirks)
+        body = dump(without_fields(document, shared.refused.get((endpoint.url, self.name), ())))
         proven = endpoint.secret is not None or self._auth is not None
         if proven and not self._plain_http and is_exposed(endpoint.url):
             raise ConfigurationError(
@@ -175,6 +179,8 @@ class Model:
         extra = {name.lower(): value for name, value in chosen.extra_headers.items()}
         keys = {credential.header for credential in provider.credentials}
         headers = {**endpoint.headers, **{k: v for k, v in extra.items() if k not in keys}}
+        if provider.idempotency_header is not None:
+            headers.setdefault(provider.idempotency_header, token_hex(16))
         timeouts = chosen.timeouts or self._client.timeouts
         retry = self._client.retry
         if chosen.max_retries is not None:
@@ -187,6 +193,8 @@ class Model:
             model=self.name,
             timeouts=timeouts,
             retry=retry,
+            shared=shared,
+            account=self._account(endpoint),
             auth=self._auth,
             hide=endpoint.secret.hidden_in if endpoint.secret is not None else None,
         )
@@ -223,6 +231,12 @@ class Model:
             base_url=self._base_url,
             keyless=self._auth is not None,
         )
+
+    def _account(self, endpoint: Endpoint) -> int:
+        """Give a number for the host and the key together, which tells neither."""
+        host = urlsplit(endpoint.url).netloc
+        proof = id(self._auth) if endpoint.secret is None else endpoint.secret.reveal()
+        return hash((host, proof))
 
 
 def _new_call_id() -> str:

@@ -23,12 +23,16 @@ class Timeouts:
         first_content: From sending the request to the first content. Silent reasoning and the
             loading of a model both fall into it.
         between_content: Between one piece of content and the next.
+        visible: With nothing to show: neither text nor a tool call, a refusal or media, from the
+            start of a try and after each of them. Reasoning is content, and extends the two
+            above; it does not extend this one.
         total: For one model call, over all its tries.
     """
 
     connect: float | None = 10.0
     first_content: float | None = 600.0
     between_content: float | None = 120.0
+    visible: float | None = None
     total: float | None = None
 
 

@@ -16,6 +16,7 @@ from cogent import (
     Approved,
     Chunk,
     Client,
+    ClientStats,
     Conversation,
     Credential,
     Denied,
@@ -98,6 +99,9 @@ def by_kind(chunk: Chunk) -> str:
 
 
 class Audit(Hooks[int]):
+    async def on_retry(self, context: RunContext[int], retry: RetryChunk) -> None:
+        assert_type(retry.delay, float)
+
     async def before_tool(self, context: RunContext[int], call: ToolCall) -> ToolCall | Answer:
         return call if context.context else Denied("no")
 
@@ -195,7 +199,9 @@ async def outputs() -> None:
 
 
 async def models() -> None:
-    async with Client(timeouts=Timeouts(total=60), retry=RetryPolicy(max_retries=1)) as client:
+    async with Client(timeouts=Timeouts(visible=60), retry=RetryPolicy(quota=500)) as client:
+        assert_type(client.stats(stalled_after=30), ClientStats)
+        assert_type(client.stats().queued, int)
         model = Model("ollama:llama3.2:3b", client=client, base_url="http://127.0.0.1:11434")
         stream = model.stream([user("Hello")], tools=[ToolSpec("now")])
         try:

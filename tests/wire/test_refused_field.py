@@ -7,7 +7,7 @@ import json
 import pytest
 
 from cogent.wire.failure import http_error
-from cogent.wire.refused_field import without_refused_field
+from cogent.wire.refused_field import without_fields, without_refused_field
 
 USAGE = {"stream_options": {"include_usage": True}}
 SAID = {"model": "m", "messages": []}
@@ -72,3 +72,18 @@ def test_a_limit_has_two_names():
 )
 def test_other_errors_are_left_alone(more, error):
     assert mended(more, error) is None
+
+
+@pytest.mark.parametrize(
+    ("document", "refused", "left"),
+    [
+        (USAGE, {"stream_options"}, {}),
+        (USAGE, {"max_tokens"}, USAGE),
+        ({"max_tokens": 9}, {"max_tokens"}, {"max_completion_tokens": 9}),
+        ({"max_completion_tokens": 9}, {"max_completion_tokens"}, {"max_tokens": 9}),
+        ({"max_tokens": 9}, {"max_tokens", "max_completion_tokens"}, {"max_tokens": 9}),
+        ({"max_tokens": 9, **USAGE}, (), {"max_tokens": 9, **USAGE}),
+    ],
+)
+def test_what_was_refused_before(document, refused, left):
+    assert without_fields({**SAID, **document}, refused) == {**SAID, **left}

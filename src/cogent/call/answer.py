@@ -26,20 +26,16 @@ _HEAD_BYTES = 2000
 _LEADING = re.compile(rb"\A(?:\s|\xef\xbb\xbf)+")
 """White space and byte order marks, which may stand before anything."""
 
-_FIELDS = (b":", b"data", b"event", b"id", b"retry")
-
 
 class AnswerReader:
     """Feeds a decoder, or reads the document that came instead of a stream.
 
     Args:
         decoder: Reads the stream.
-        sse: The stream is of server-sent events, so that one without any of its fields is none.
     """
 
-    def __init__(self, decoder: Decoder, *, sse: bool) -> None:
+    def __init__(self, decoder: Decoder) -> None:
         self.decoder = decoder
-        self._sse = sse
         self._head = b""  # the first bytes, without what may stand before anything
         self._document = bytearray()
 
@@ -91,8 +87,9 @@ class AnswerReader:
         except StreamTruncated:
             if not self._head:
                 raise StreamTruncated("the answer is empty") from None
-            cut = any(name.startswith(self._head) for name in _FIELDS)
-            if self._sse and not cut and not self._head.startswith((*_FIELDS, b"[")):
-                shown = quoted(self._head[:200].decode("utf-8", "replace"))
-                raise BadResponse(f"the answer is no event stream: {shown}") from None
-            raise
+            begins = self.decoder.stream_begins
+            cut = any(begin.startswith(self._head) for begin in begins)
+            if not begins or cut or self._head.startswith(begins):
+                raise
+            shown = quoted(self._head[:200].decode("utf-8", "replace"))
+            raise BadResponse(f"the answer is no event stream: {shown}") from None

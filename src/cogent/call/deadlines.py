@@ -37,37 +37,55 @@ class Deadlines:
         self.delivered = False
         self._timeouts = timeouts
         self._try_began = 0.0
-        self._waited = 0.0  # for content, in earlier steps that only showed raw events
+        self._step_began: float | None = None  # unless no step is being done
+        self._waited = 0.0  # for content, in earlier steps that brought none
+        self._unseen = 0.0  # for what is visible, likewise
         self._stopped: float | None = None  # when the stop reason was first seen
 
+    def begin_step(self, now: float) -> None:
+        """Note that the reader begins to wait."""
+        self._step_began = now
+        if self.began is None:
+            self.began = now
+
     def begin_try(self, now: float) -> None:
-        """Note that a try begins."""
-        self._try_began, self._waited, self._stopped = now, 0.0, None
+        """Note that a try begins, in a step."""
+        self._try_began = self._step_began = now
+        self._waited = self._unseen = 0.0
+        self._stopped = None
 
-    def note_content(self) -> None:
-        """Note that content is handed over."""
-        self.delivered, self._waited = True, 0.0
+    def note_visible(self) -> None:
+        """Note that a step ends with something visible."""
+        self._step_began, self._waited, self._unseen, self.delivered = None, 0.0, 0.0, True
 
-    def note_wait(self, seconds: float) -> None:
-        """Note that a step brought nothing that is content."""
-        self._waited += seconds
+    def note_unseen(self, now: float, *, content: bool) -> None:
+        """Note that a step ends with nothing visible; it may have brought content though."""
+        assert self._step_began is not None
+        seconds, self._step_began = now - self._step_began, None
+        self._unseen += seconds
+        self._waited = 0.0 if content else self._waited + seconds
+        self.delivered = self.delivered or content
 
     def note_stop(self, now: float) -> None:
         """Note that the stop reason has come."""
         if self._stopped is None:
             self._stopped = now
 
-    def first_content(self) -> float | None:
-        """Give the moment by which the first content has to come."""
-        return self.within(self._try_began, self._timeouts.first_content)
+    def waiting(self, now: float) -> float:
+        """Give how long the reader has waited for content by now; 0 if it does not wait."""
+        return 0.0 if self._step_began is None else now - self._step_began + self._waited
 
-    def content(self, step_began: float) -> float | None:
-        """Give the moment by which content has to come, in a step that began then."""
-        waiting_since = step_began - self._waited
+    def next(self) -> float | None:
+        """Give the moment by which something has to come, in this step."""
+        assert self._step_began is not None
+        waiting_since = self._step_began - self._waited
         if self.delivered:
             deadline = self.within(waiting_since, self._timeouts.between_content)
         else:
-            deadline = self.first_content()
+            deadline = self.within(self._try_began, self._timeouts.first_content)
+        visible = self._visible()
+        if visible is not None:
+            deadline = visible if deadline is None else min(deadline, visible)
         if self._stopped is not None:
             silence = max(self._stopped, waiting_since) + SILENCE_AFTER_STOP
             deadline = silence if deadline is None else min(deadline, silence)
@@ -92,8 +110,17 @@ class Deadlines:
         if not self.allows(now):
             told = f"the call was not done within {timeouts.total} s (timeouts.total)"
             return DeadlineExceeded(told)
+        visible = self._visible()
+        if visible is not None and visible <= now:
+            told = f"nothing visible came for {timeouts.visible} s (timeouts.visible)"
+            return DeadlineExceeded(told, timer="visible")
         if not self.delivered:
             told = f"no content came within {timeouts.first_content} s (timeouts.first_content)"
             return DeadlineExceeded(told, timer="first_content")
         told = f"no content came for {timeouts.between_content} s (timeouts.between_content)"
         return StreamStalled(told)
+
+    def _visible(self) -> float | None:
+        if self._timeouts.visible is None or self._step_began is None:
+            return None
+        return self._step_began - self._unseen + self._timeouts.visible

@@ -14,48 +14,40 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from ..chunks import RawChunk, RetryChunk, TurnChunk
+from ..chunks import RetryChunk, TurnChunk
 from ..errors import (
     APIError,
     AuthenticationError,
     BadRequest,
-    BadResponse,
     ConnectFailed,
     ProviderError,
     StreamInterrupted,
-    quoted,
 )
 from ..exchange import DeadlineReached, Interrupted, Wait
 from ..rate_limit import rate_limit
-from ..wire.failure import http_error, request_id
+from ..wire.failure import request_id
 from ..wire.refused_field import without_refused_field
-from ..wire.sse_decoder import SSEDecoder
 from .answer import AnswerReader
+from .content import is_content, is_visible
 from .deadlines import Deadlines
+from .drain import drain
+from .refusal import read_refusal
 from .retry import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
 
     from ..auth import Auth
     from ..chunks import Chunk, Metadata, ToolCall
-    from ..exchange import Call, Exchange, Head, Transport
+    from ..exchange import Call, Exchange, Transport
     from ..messages import Message
     from ..rate_limit import RateLimit
     from ..settings import Timeouts
     from ..wire import Decoder
     from .retry import RetryPolicy
+    from .shared import Shared
 
 __all__ = ("ModelCall",)
-
-ERROR_BODY_BYTES = 64 * 1024
-ERROR_BODY_SECONDS = 5.0
-"""How much of the body of an HTTP error is read, and how long it is waited for."""
-
-DRAIN_SECONDS = 0.1
-DRAIN_BYTES = 64 * 1024
-"""How long, and for how much, the rest of a body is read after the end of the answer, so that its
-connection can be used again."""
 
 
 class ModelCall:
@@ -69,6 +61,8 @@ class ModelCall:
         model: The model's name, likewise.
         timeouts: How long to wait.
         retry: When to try again.
+        shared: What it has in common with other calls.
+        account: Names the host and the key together; whose quota its retries are paid from.
         auth: Gives headers that prove who one is.
         hide: Takes the key out of what the server repeats in its errors.
 
@@ -90,6 +84,8 @@ class ModelCall:
         model: str,
         timeouts: Timeouts,
         retry: RetryPolicy,
+        shared: Shared,
+        account: Hashable,
         auth: Auth | None = None,
         hide: Callable[[object], object] | None = None,
     ) -> None:
@@ -105,6 +101,8 @@ class ModelCall:
         self._model = model
         self._deadlines = Deadlines(timeouts)
         self._retry = retry
+        self._shared = shared
+        self._account = account
         self._auth = auth
         self._rejected = False  # what auth gave was not accepted, and it has been told so
         self._refused: set[str] = set()  # fields of the body that the server does not know
@@ -145,13 +143,11 @@ class ModelCall:
             ProviderError: The call has failed for good.
             Interrupted: `interrupt` was called.
         """
-        now, deadlines = anyio.current_time(), self._deadlines
-        if deadlines.began is None:
-            deadlines.began = now
+        self._deadlines.begin_step(anyio.current_time())
         while True:
             chunks: list[Chunk] = []
             try:
-                for chunk in await self._advance(now):
+                for chunk in await self._advance():
                     chunks.append(chunk)  # kept, also if an error follows
             except ProviderError as error:
                 if not chunks:
@@ -159,14 +155,12 @@ class ModelCall:
             if eager:
                 self.ended_calls = self.decoder.take_ended_calls()
             if chunks or self.ended_calls:
-                if all(isinstance(chunk, RawChunk) for chunk in chunks):
-                    deadlines.note_wait(anyio.current_time() - now)
-                else:
-                    deadlines.note_content()
-                    self._phase = "content"
-                if chunks:
-                    self._complete(chunks[-1])
+                self._take_note(chunks)
                 return chunks
+
+    def waiting(self, now: float) -> float:
+        """Give how many seconds its reader has waited for content by now; 0 if it does not."""
+        return self._deadlines.waiting(now)
 
     def interrupt(self) -> None:
         """End the wait in progress, or the next one."""
@@ -179,13 +173,15 @@ class ModelCall:
         exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
+        self._shared.open.discard(self)
+        self._shared.unknown_events += self.decoder.ignored
         try:
             if self.decoder.ended:
-                await _drain(exchange)
+                await drain(exchange)
         finally:
             await exchange.aclose()
 
-    async def _advance(self, step_began: float) -> Iterable[Chunk]:
+    async def _advance(self) -> Iterable[Chunk]:
         """Do one wait, and decode what came of it."""
         if self._reader is None:
             self._reader = await self._open()
@@ -194,7 +190,7 @@ class ModelCall:
         if reader.error is not None:
             raise reader.error
         try:
-            data = await exchange.receive(self._deadlines.content(step_began))
+            data = await exchange.receive(self._deadlines.next())
         except DeadlineReached:
             return self._silence(reader)
         except StreamInterrupted:
@@ -213,6 +209,7 @@ class ModelCall:
             await self._wait.run(None, lambda: anyio.sleep_until(until))
         if self._wait.interrupted:
             raise Interrupted
+        self._shared.retried += self.attempts > 0
         self.attempts += 1
         self._deadlines.begin_try(anyio.current_time())
         self._phase = "headers"
@@ -221,49 +218,24 @@ class ModelCall:
         try:
             call = await self._authorized()
             self._exchange = exchange = self._transport.exchange(call)
-            head = await exchange.head(self._deadlines.first_content())
+            self._shared.open.add(self)
+            head = await exchange.head(self._deadlines.next())
         except DeadlineReached:
             raise self._deadlines.passed(anyio.current_time()) from None
         self.headers = head.headers
         self.rate_limit = rate_limit(head.headers, time.time())
         self._phase = "first content"
         if not 200 <= head.status < 300:
-            raise await self._refusal(exchange, head)
-        return AnswerReader(self.decoder, sse=isinstance(self.decoder, SSEDecoder))
+            raise await read_refusal(exchange, head, self._deadlines)
+        return AnswerReader(self.decoder)
 
     async def _authorized(self) -> Call:
         auth, call = self._auth, self._call
         if auth is None:
             return call
-        deadline = self._deadlines.first_content()
+        deadline = self._deadlines.next()
         proof = await self._wait.run(deadline, lambda: auth(call, rejected=self._rejected))
         return replace(call, headers={**call.headers, **proof})
-
-    async def _refusal(self, exchange: Exchange, head: Head) -> ProviderError:
-        """Make the error of an answer that is none."""
-        if 300 <= head.status < 400:
-            target = urlsplit(head.headers.get("location", "")).netloc or "the same host"
-            return BadResponse(
-                f"HTTP {head.status}, a redirect to {quoted(target)}, is not followed: "
-                "set base_url to the right address"
-            )
-        body = bytearray()
-        deadline = self._deadlines.within(anyio.current_time(), ERROR_BODY_SECONDS)
-        try:
-            while len(body) < ERROR_BODY_BYTES:
-                data = await exchange.receive(deadline)
-                if not data:
-                    break
-                body += data
-        except (DeadlineReached, ProviderError):
-            pass  # the status alone says enough; the text is for the reader
-        error = http_error(head.status, bytes(body[:ERROR_BODY_BYTES]), head.headers)
-        wait = retry_after(head.headers, time.time())
-        error.retry_after = error.retry_after if wait is None else wait
-        wish = head.headers.get("x-should-retry")
-        if wish in ("true", "false"):
-            error.retryable = wish == "true"
-        return error
 
     def _silence(self, reader: AnswerReader) -> Iterable[Chunk]:
         """Say what it means that nothing came in time."""
@@ -277,25 +249,23 @@ class ModelCall:
         await self.aclose()
         if self._deadlines.delivered:
             raise error
-        if isinstance(error, AuthenticationError) and self._auth and not self._rejected:
-            # Once, and apart from the count of tries: the token may have been revoked.
-            self._rejected = True
-            delay: float | None = 0.0
-        elif self._mended(error):
-            delay = 0.0
+        if self._renewed(error) or self._mended(error):
+            delay = 0.0  # apart from the count of tries, and once for each cause
         else:
-            delay = self._retry.delay(error, self.attempts, random.random())  # noqa: S311
-        if delay is None:
-            raise error
-        pause_until = anyio.current_time() + delay
-        if not self._deadlines.allows(pause_until):
-            raise error
-        self._pause_until = pause_until
+            delay = self._delay(error)
+        self._pause_until = anyio.current_time() + delay
         self._reader = None
         return RetryChunk(attempt=self.attempts, delay=delay, error=str(error))
 
+    def _renewed(self, error: ProviderError) -> bool:
+        """Have proof given anew, which may have expired or been revoked."""
+        if not isinstance(error, AuthenticationError) or self._auth is None or self._rejected:
+            return False
+        self._rejected = True
+        return True
+
     def _mended(self, error: ProviderError) -> bool:
-        """Leave out of the body what the server refuses by name: once, and apart from the count."""
+        """Leave out of the body what the server refuses by name."""
         if type(error) is not BadRequest:
             return False
         found = without_refused_field(self._call.body, error, self._refused)
@@ -305,6 +275,17 @@ class ModelCall:
         self._refused.add(field)
         self._call = replace(self._call, body=body)
         return True
+
+    def _delay(self, error: ProviderError) -> float:
+        """Give how long to wait before another try, which is then paid for; or raise the error."""
+        delay = self._retry.delay(error, self.attempts, random.random())  # noqa: S311
+        if delay is None or not self._deadlines.allows(anyio.current_time() + delay):
+            raise error
+        if not self._shared.quota.take(self._account, self._retry.quota, error):
+            host = urlsplit(self._call.url).hostname
+            error.add_note(f"not tried again: the retry quota for {host} is spent")
+            raise error
+        return delay
 
     def _describe(self, error: ProviderError) -> None:
         if self._hide is not None:
@@ -324,10 +305,27 @@ class ModelCall:
         if isinstance(error, APIError) and error.in_stream:
             error.retry_after = error.retry_after or retry_after(self.headers, time.time())
 
-    def _complete(self, chunk: Chunk) -> None:
-        """Add to the end of a turn what the decoder cannot know."""
-        if isinstance(chunk, TurnChunk) and chunk.metadata is not None:
-            chunk.metadata.update(self._own_metadata())
+    def _take_note(self, chunks: list[Chunk]) -> None:
+        """Take note of what a step hands over, and add to it what the decoder cannot know."""
+        visible = any(map(is_visible, chunks))
+        content = visible or any(map(is_content, chunks))
+        if content and not self._deadlines.delivered:
+            self._phase = "content"
+            self._succeeded()
+        if visible:
+            self._deadlines.note_visible()
+        else:
+            self._deadlines.note_unseen(anyio.current_time(), content=content)
+        if chunks and isinstance(chunks[-1], TurnChunk) and chunks[-1].metadata is not None:
+            chunks[-1].metadata.update(self._own_metadata())
+
+    def _succeeded(self) -> None:
+        """Tell other calls that the server answers, and what it does not want to be told."""
+        self._shared.quota.give(self._account)
+        if self._refused:
+            self._shared.refused.setdefault((self._call.url, self._model), set()).update(
+                self._refused
+            )
 
     def _own_metadata(self) -> Metadata:
         return {
@@ -335,18 +333,3 @@ class ModelCall:
             "request_id": request_id(self.headers),
             "attempts": self.attempts,
         }
-
-
-async def _drain(exchange: Exchange) -> None:
-    """Read what is left of a body, so that its connection may be used again."""
-    left = DRAIN_BYTES
-    with anyio.CancelScope(shield=True):
-        deadline = anyio.current_time() + DRAIN_SECONDS
-        try:
-            while left > 0:
-                data = await exchange.receive(deadline)
-                if not data:
-                    return
-                left -= len(data)
-        except (DeadlineReached, Interrupted, ProviderError):
-            return

@@ -25,18 +25,25 @@ _NUMBER = re.compile(r"\d{1,12}(\.\d{1,9})?$", re.ASCII)
 class RetryPolicy:
     """How a failed call is tried again, before its first content and never after.
 
+    A request's body is bytes, so that each try sends the same.
+
     Attributes:
         max_retries: Tries after the first one.
         first_delay: Seconds before the first of them; each next one waits twice as long.
         max_delay: Most seconds of that.
         max_retry_after: Most seconds that a server's own wish is waited for; a longer one is not
             waited for at all, and is on the error as ``retry_after``.
+        quota: Tokens that the retries of all calls with one key to one host share, so that many
+            callers do not bury a server that is down. A retry takes 5, after a timeout 10, and
+            each success gives back 1. With too few left, a call fails with its first error. A
+            retry after a connection in vain takes none: nothing was sent.
     """
 
     max_retries: int = 2
     first_delay: float = 0.5
     max_delay: float = 8.0
     max_retry_after: float = 60.0
+    quota: int = 100
 
     def at_most(self, max_retries: int) -> RetryPolicy:
         """Give this policy with another number of tries."""
@@ -56,7 +63,9 @@ class RetryPolicy:
         if not error.retryable or attempt > self.max_retries:
             return None
         if error.retry_after is not None:
-            return error.retry_after if error.retry_after <= self.max_retry_after else None
+            # Those who were told the same moment do not all come back in it.
+            spread = 1 + 0.1 * jitter
+            return error.retry_after * spread if error.retry_after <= self.max_retry_after else None
         first = self.first_delay * (2 if isinstance(error, Overloaded) else 1)
         doublings = min(attempt - 1, 100)  # a float holds no 2.0 ** 1024
         backoff = min(first * 2.0**doublings, self.max_delay)

@@ -31,6 +31,12 @@ class Slots:
         # A host is forgotten with its last call.
         self._hosts: WeakValueDictionary[str, anyio.Semaphore] = WeakValueDictionary()
 
+    @property
+    def queued(self) -> int:
+        """How many calls wait for their turn."""
+        limits = [*self._hosts.values(), *filter(None, (self._total,))]
+        return sum(limit.statistics().tasks_waiting for limit in limits)
+
     def slot(self, url: str) -> Slot:
         """Make the slot of one call; it is not taken yet."""
         host = "/".join(url.lower().split("/", 3)[:3])

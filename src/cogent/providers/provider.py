@@ -48,6 +48,9 @@ class Provider:
         key_required: Whether a call without a key makes sense.
         headers: Headers that every request has.
         env_headers: Headers that are sent where an environment variable is set.
+        idempotency_header: The header for a random key that is the same on all tries of one call,
+            where a server knows a request again by it and answers it once. No vendor's API for
+            generation does; a gateway may.
         models: Patterns (with ``*``) of model names that are this vendor's without being told.
         quirks: How it differs from the dialect.
     """
@@ -62,6 +65,7 @@ class Provider:
     key_required: bool = True
     headers: Mapping[str, str] = field(default_factory=dict)
     env_headers: Mapping[str, str] = field(default_factory=dict)
+    idempotency_header: str | None = None
     models: tuple[str, ...] = ()
     quirks: Quirks = field(default_factory=Quirks)
 

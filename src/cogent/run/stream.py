@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
-from ..chunks import Chunk, NoticeChunk, RawChunk, RetryChunk, TurnChunk
+from ..call.content import is_content
+from ..chunks import Chunk, NoticeChunk, RetryChunk, TurnChunk
 from ..errors import LimitExceeded, ProviderError, RunError, UsageError
 from ..exchange import Interrupted, Wait
 from ..response import OutputT_co, Response, Turn
@@ -113,7 +114,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             ProviderError: The call failed.
             UsageError: Another task is waiting for a chunk.
         """
-        while all(isinstance(chunk, RetryChunk | RawChunk) for chunk in self._ready):
+        while not any(map(is_content, self._ready)):
             before = len(self._ready)
             await self._fill()
             if len(self._ready) == before:
@@ -321,6 +322,9 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         held: list[Chunk] = [] if self._held is None else [self._held]
         chunks = held or self._caller.read(await call.step(eager=self._caller.eager))
         last = chunks[-1] if chunks else None
+        if self._caller.hooks is not None and isinstance(last, RetryChunk):
+            hook = partial(self._caller.hooks.on_retry, self._context(), last)
+            await self._wait.run(None, hook)
         if self._caller.hooks is not None and isinstance(last, TurnChunk):
             # All else is handed out first: what a hook may raise does not keep it back.
             self._held = last

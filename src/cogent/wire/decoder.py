@@ -76,6 +76,7 @@ class Decoder(Repetition):
     finish_reasons: ClassVar[Mapping[str, FinishReason]]
     finish_unsaid: ClassVar[FinishReason] = "unknown"  # the end was marked, and no reason given
     document_begins: ClassVar[bytes] = b"{["  # a body that begins with one of these is no stream
+    stream_begins: ClassVar[tuple[bytes, ...]] = ()  # and one that begins with none of these
     framer: Framer
 
     def __init__(

@@ -56,6 +56,7 @@ class GeminiDecoder(GeminiParts):
     text_paths = (("candidates", 0, "content", "parts", 0, "text"),)
     counts_field = "usageMetadata"
     document_begins = b"{"  # an array may be the stream
+    stream_begins = (*GeminiParts.stream_begins, b"[")
     _form: GeminiFramer
     _blocked = False  # the prompt was refused, and the reason is why
     _told: set[bytes] | None = None  # the sources that were handed out

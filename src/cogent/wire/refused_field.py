@@ -10,14 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from ..framing import loads
-from .fields import dump, obj
+from .fields import Object, dump, obj
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from ..errors import BadRequest
 
-__all__ = ("without_refused_field",)
+__all__ = ("without_fields", "without_refused_field")
 
 # A field, how it is named in a refusal, and the field that says the same; None leaves it out.
 _FIELDS: tuple[tuple[str, re.Pattern[str], str | None], ...] = (
@@ -53,7 +53,22 @@ def without_refused_field(
     document = obj(loads(body))
     for field, named, instead in _FIELDS:
         if field in document and named.search(said) and instead not in refused:
-            rest = {key: value for key, value in document.items() if key != field}
-            told = {} if instead is None else {instead: document[field]}
-            return field, dump({**told, **rest})
+            return field, dump(_without(document, field, instead))
     return None
+
+
+def without_fields(document: Object, refused: Collection[str]) -> Object:
+    """Write a request's document without the fields that were refused before.
+
+    Where both names of one thing were refused, by servers behind one gateway, it keeps its own.
+    """
+    for field, _, instead in _FIELDS:
+        if field in document and field in refused and instead not in refused:
+            document = _without(document, field, instead)
+    return document
+
+
+def _without(document: Object, field: str, instead: str | None) -> Object:
+    rest = {key: value for key, value in document.items() if key != field}
+    told = {} if instead is None else {instead: document[field]}
+    return {**told, **rest}

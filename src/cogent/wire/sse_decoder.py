@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import InvalidJSON
 from ..framing import SSEFramer, run_together
@@ -21,6 +21,8 @@ __all__ = ("SSEDecoder",)
 
 class SSEDecoder(Decoder):
     """A decoder of server-sent events; subclasses get each event's name and document."""
+
+    stream_begins: ClassVar[tuple[bytes, ...]] = (b":", b"data", b"event", b"id", b"retry")
 
     def _make_framer(self, max_event_bytes: int) -> Framer:
         # Errors also come as bare JSON and as fields of other names, so unknown lines are kept.
