@@ -250,7 +250,7 @@ async def test_half_a_call_is_never_run(dialect, eager):
     ran = []
 
     @tool
-    def act(amount: int = 0, note: str = "") -> str:
+    async def act(amount: int = 0, note: str = "") -> str:  # a thread could outlive its round
         ran.append((amount, note))
         return "acted"
 
