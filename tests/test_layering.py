@@ -45,7 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": set(),
     # tools
     "run_context": set(),
-    "mcp": {"errors", "run_context", "tools"},
+    "mcp": {"errors", "messages", "run_context", "tools"},
     "tool_signature": {"errors", "run_context", "validation"},
     "tools": {"errors", "messages", "tool_signature"},
     "tool_call": DATA | {"run_context", "tools", "validation"},
@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "call": DATA | {"answer", "auth", "deadlines", "exchange", "rate_limit", "retry", "wire"},
     "exchange": {"errors", "exchange"},
     # pure
-    "chunks": set(),
+    "chunks": {"messages"},
     "deadlines": {"errors", "settings"},
     "errors": {"rate_limit", "response"},
     "framing": {"errors", "framing"},

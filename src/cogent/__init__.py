@@ -98,6 +98,7 @@ _NAMES = {
         "Part",
         "ReasoningPart",
         "RefusalPart",
+        "ResultPart",
         "Role",
         "TextPart",
         "ToolCallPart",
