@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, ToolError
 from .messages import AudioPart, FilePart, ImagePart
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 
     from mcp import Client, ClientSession, types
 
+    from .messages import Medium
     from .tools import AnyTool
 
 __all__ = ("mcp_tools",)
-
-Medium: TypeAlias = ImagePart | AudioPart | FilePart
 
 _IMAGES = {f"image/{form}" for form in ("png", "jpeg", "gif", "webp")}
 _MAX_PAGES = 100  # what the package itself allows where it lists the tools anew

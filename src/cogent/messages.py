@@ -18,6 +18,7 @@ __all__ = (
     "Echo",
     "FilePart",
     "ImagePart",
+    "Medium",
     "Message",
     "OpaquePart",
     "Part",
@@ -164,7 +165,10 @@ class OpaquePart:
     data: Mapping[str, object]
 
 
-ResultPart: TypeAlias = TextPart | ImagePart | AudioPart | FilePart | OpaquePart
+Medium: TypeAlias = ImagePart | AudioPart | FilePart
+"""What a model is shown beside text."""
+
+ResultPart: TypeAlias = TextPart | Medium | OpaquePart
 """What the result of a tool can be made of."""
 
 Part: TypeAlias = (

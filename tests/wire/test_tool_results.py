@@ -113,6 +113,14 @@ def test_bedrock_has_blocks():
     ]
 
 
+def test_no_empty_text_stands_beside_a_medium():
+    """Text that is blank is refused, but for a result that is nothing else."""
+    shown = ToolResultPart("c1", "plot", "", parts=(PNG,))
+    (anthropic,), (bedrock,) = sent("anthropic", shown), sent("bedrock-converse", shown)
+    assert [block["type"] for block in anthropic["content"][0]["content"]] == ["image"]
+    assert [list(block) for block in bedrock["content"][0]["toolResult"]["content"]] == [["image"]]
+
+
 def test_chat_completions_show_it_after_all_results():
     """The same words say where a medium belongs and which it is; a conversation counts on."""
     results = (
@@ -220,7 +228,13 @@ SEARCH = {"type": "search_result", "source": "s", "title": "t", "content": []}
 VIDEO = {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://b/k"}}}}
 
 
-@pytest.mark.parametrize(("dialect", "block"), [("anthropic", SEARCH), ("bedrock-converse", VIDEO)])
+BY_ID = {"type": "input_image", "file_id": "file-1", "detail": "auto"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "block"),
+    [("anthropic", SEARCH), ("bedrock-converse", VIDEO), ("openai-responses", BY_ID)],
+)
 def test_a_block_of_the_protocol_s_own_goes_back_and_nowhere_else(dialect, block):
     part = OpaquePart(dialect, block)
     wire = sent(dialect, replace(RESULT, parts=(part,)))

@@ -28,9 +28,10 @@ from ..messages import (
 from .blocks import parse_arguments
 from .fields import Object, dump
 from .refusal import refuse, refused
-from .tool_results import Medium, contents, media_apart
+from .tool_results import contents, media_apart
 
 if TYPE_CHECKING:
+    from ..messages import Medium
     from ..settings import Settings
     from .dialect import Quirks, Request
 

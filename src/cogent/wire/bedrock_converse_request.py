@@ -29,9 +29,10 @@ from .bedrock_converse_media import encode_media
 from .blocks import parse_arguments
 from .fields import Object, dump, items, obj
 from .refusal import refuse, refused
-from .tool_results import Medium, media_apart
+from .tool_results import media_apart
 
 if TYPE_CHECKING:
+    from ..messages import Medium
     from .dialect import Quirks, Request
 
 __all__ = ("encode_request",)

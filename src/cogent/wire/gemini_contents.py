@@ -12,6 +12,7 @@ from ..messages import (
     AudioPart,
     FilePart,
     ImagePart,
+    Medium,
     Message,
     OpaquePart,
     Part,
@@ -25,7 +26,7 @@ from .blocks import parse_arguments
 from .call_ids import CallIds
 from .fields import Object, dump, obj, objects, optional, text
 from .refusal import refused
-from .tool_results import Medium, gathered, media_apart, text_of
+from .tool_results import gathered, media_apart, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,11 +45,11 @@ _FETCHED = re.compile(
 )
 """The URLs that the server reads by itself."""
 
-
 _TEXT_RESULTS = re.compile(r"gemini-[12]\.")
 """The models that refuse media in results."""
 
 _IN_RESULTS = {"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"}
+"""What the others take there."""
 
 
 def encode_contents(request: Request) -> list[Object]:

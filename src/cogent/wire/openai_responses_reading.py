@@ -229,9 +229,9 @@ def _decode_content(content: object) -> Iterable[Part]:
         yield TextPart(content)
     for part in objects(content):
         match text(part, "type"):
-            case "input_image":
+            case "input_image" if part.get("image_url"):
                 yield image_at(part.get("image_url"))
-            case "input_file":
+            case "input_file" if not part.get("file_id"):
                 data, kind = inline(text(part, "file_data"))
                 yield FilePart(
                     url=optional(part, "file_url"),
@@ -239,6 +239,8 @@ def _decode_content(content: object) -> Iterable[Part]:
                     media_type=kind,
                     filename=optional(part, "filename"),
                 )
+            case "input_image" | "input_file":  # by its id
+                yield OpaquePart(_NAME, part)
             case _ if "text" in part:
                 yield TextPart(text(part, "text"))
             case _:

@@ -165,6 +165,8 @@ def _encode_part(part: Part) -> Object:
             return {"type": "input_file", "filename": part.filename or "file", "file_data": url}
         case FilePart(url=str(url)):
             return {"type": "input_file", "file_url": url}
+        case OpaquePart(dialect="openai-responses"):
+            return dict(part.data)
         case _:
             raise refused(part, _API)
 

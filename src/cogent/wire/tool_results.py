@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
-from ..messages import AudioPart, FilePart, ImagePart, Message, ResultPart, TextPart, ToolResultPart
+from ..messages import Medium, Message, ResultPart, TextPart, ToolResultPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ..messages import Part
 
-__all__ = ("Medium", "contents", "gathered", "media_apart", "text_of")
-
-Medium: TypeAlias = ImagePart | AudioPart | FilePart
+__all__ = ("contents", "gathered", "media_apart", "text_of")
 
 
 def contents(result: ToolResultPart) -> Iterator[ResultPart]:
