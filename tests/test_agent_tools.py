@@ -11,7 +11,11 @@ import pytest
 
 from cogent import (
     Agent,
+    AudioPart,
     Client,
+    ConfigurationError,
+    FilePart,
+    ImagePart,
     LimitExceeded,
     Limits,
     Model,
@@ -25,6 +29,8 @@ from cogent import (
     ToolFailed,
     ToolSpec,
     TurnChunk,
+    dump_history,
+    load_history,
     tool,
 )
 from cogent.messages import ToolResultPart
@@ -114,6 +120,55 @@ async def test_a_run_goes_on_through_its_tools(dialect, live):
     assert [spec.name for spec in first.tools] == ["search", "count"]
     heard = [p for m in second.messages for p in m.parts if isinstance(p, ToolResultPart)]
     assert [part.result for part in heard] == ["Results for: AI", '{"sum":3}']
+
+
+PNG = ImagePart(data="iVBORw0K", media_type="image/png")
+PDF = FilePart(data="JVBERi0x", media_type="application/pdf", filename="a.pdf")
+
+
+@every_dialect
+@beside
+async def test_the_model_is_shown_what_a_tool_gives(dialect, live):
+    """In the result where the protocol has a place for it, else after it."""
+    given = (PNG,) if dialect == "ollama" else (PNG, PDF)
+
+    @tool
+    def plot() -> list[str | ImagePart | FilePart]:
+        return ["Here:", *given]
+
+    asked = calls(("plot", {}))
+    async with running(asked, DONE, tools=[plot], live=live, dialect=dialect) as (agent, server):
+        stream = agent.run_stream("Go.")
+        chunks = [chunk async for chunk in stream]
+    [chunk] = [chunk for chunk in chunks if chunk.kind == "tool_result"]
+    assert (chunk.result, chunk.parts) == ("Here:", given)
+    shown = {"kind": "image", "url": None, "data": "iVBORw0K", "media_type": "image/png"}
+    assert json.loads(json.dumps(chunk.to_dict()))["parts"][0] == shown
+    history = stream.response.messages
+    assert [m.role for m in history] == ["user", "assistant", "tool", "assistant"]
+    assert history[2].parts[0].parts == given
+    assert load_history(dump_history(history)) == history
+
+    second = server.requests[1]
+    assert [second.body.decode().count(part.data) for part in given] == [1] * len(given)
+    *_, last = second.request.messages
+    if dialect in ("openai-chat", "ollama"):
+        assert last.role == "user"
+        assert [part.data for part in last.parts if part.kind != "text"] == [p.data for p in given]
+    else:
+        assert last.parts[0].result == "Here:"
+        assert [part.data for part in last.parts[0].parts] == [part.data for part in given]
+
+
+async def test_what_a_provider_takes_in_no_way_is_not_sent():
+    @tool
+    def say() -> AudioPart:
+        return AudioPart("aGk=")
+
+    async with running(calls(("say", {})), tools=[say], dialect="anthropic") as (agent, server):
+        with pytest.raises(ConfigurationError, match="Anthropic takes no such audio part"):
+            await agent.run("Go.")
+    assert len(server.requests) == 1
 
 
 @beside

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from cogent import ConfigurationError
@@ -47,7 +49,23 @@ HISTORY = (
         "anthropic",
         "anthropic",
     ),
-    Message("tool", (ToolResultPart("c1", "f", "out", is_error=True),)),
+    Message(
+        "tool",
+        (
+            ToolResultPart("c1", "f", "out", is_error=True),
+            ToolResultPart(
+                "c2",
+                "f",
+                "",
+                parts=(
+                    ImagePart(data="aGk=", media_type="image/png"),
+                    TextPart("So."),
+                    FilePart(url="https://example.com/a.pdf"),
+                    OpaquePart("anthropic", {}),
+                ),
+            ),
+        ),
+    ),
 )
 
 
@@ -55,6 +73,14 @@ def test_nothing_is_lost():
     """What is read is what was written, opaque parts and argument texts included."""
     assert load_history(dump_history(HISTORY)) == HISTORY
     assert load_history(dump_history(())) == ()
+
+
+def test_a_result_of_text_is_written_without_parts():
+    """Releases that know of none read it."""
+    written = dump_history([Message("tool", (ToolResultPart("c1", "f", "out"),))])
+    assert json.loads(written)["messages"][0]["parts"] == [
+        {"kind": "tool_result", "call_id": "c1", "name": "f", "result": "out", "is_error": False}
+    ]
 
 
 @pytest.mark.parametrize(

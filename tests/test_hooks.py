@@ -7,7 +7,18 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from cogent import BadRequest, Denied, Hooks, RunContext, ToolResult, Turn, UsageError, tool, user
+from cogent import (
+    BadRequest,
+    Denied,
+    Hooks,
+    ImagePart,
+    RunContext,
+    ToolResult,
+    Turn,
+    UsageError,
+    tool,
+    user,
+)
 from cogent.testing import Reply
 
 from .test_agent_tools import DONE, beside, calls, count, results, running, search
@@ -113,6 +124,26 @@ async def test_hooks_change_what_is_sent_and_run(live):
     assert response.messages[0].text == "Go."
     assert results(response) == [("search", "RESULTS FOR: Y", True)]
     assert response.messages[2].parts[0].call_id == "c0"
+
+
+async def test_hooks_see_what_a_tool_shows():
+    """A result without parts leaves them out."""
+    seen, shown = [], ImagePart(url="https://example.com/a.png")
+
+    class Looking(Hooks[None]):
+        async def after_tool(self, context, call, result):
+            seen.append(result.parts)
+            return result if call.id == "c0" else ToolResult(result.result)
+
+    @tool
+    def look() -> ImagePart:
+        return shown
+
+    asked = calls(("look", {}), ("look", {}))
+    async with running(asked, DONE, tools=[look], hooks=Looking()) as (agent, _):
+        response = await agent.run("Go.")
+    assert seen == [(shown,), (shown,)]
+    assert [part.parts for part in response.messages[2].parts] == [(shown,), ()]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"run.loop", "run.stream", "tools.tool", "wire"},
     "hooks": {"chunks", "messages", "response", "run.pending", "tools.run_context"},
     "instructions": {"messages", "tools.run_context"},
-    "mcp": {"errors", "tools.run_context", "tools.tool"},
+    "mcp": {"errors", "messages", "tools.run_context", "tools.tool"},
     "testing": DATA | {"client", "exchange", "framing", "model", "providers", "testing", "wire"},
     # one run
     "run": set(),
@@ -79,7 +79,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "call.deadlines": {"errors", "settings"},
     "call.quota": {"errors"},
     "call.retry": {"errors"},
-    "chunks": set(),
+    "chunks": {"messages"},
     "errors": {"rate_limit", "response"},
     "framing": {"errors", "framing"},
     "history": {"errors", "messages"},

@@ -12,7 +12,15 @@ from mcp.server import Server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-from cogent import Agent, ConfigurationError, pending_calls
+from cogent import (
+    Agent,
+    AudioPart,
+    ConfigurationError,
+    FilePart,
+    ImagePart,
+    TextPart,
+    pending_calls,
+)
 from cogent.mcp import mcp_tools
 from cogent.testing import ScriptedModel
 
@@ -170,11 +178,10 @@ async def test_the_schema_and_the_arguments_go_through_as_they_are():
         ([types.TextContent(text="said")], {"a": 1}, "said"),
         ([], {"a": [1, "é"]}, '{"a":[1,"é"]}'),
         ([], None, ""),
-        ([PNG], {"a": 1}, '[image, left out: image/png]\n{"a":1}'),
         (
-            [types.AudioContent(data="", mime_type="audio/wav")],
-            None,
-            "[audio, left out: audio/wav]",
+            [types.ImageContent(data="AAAA", mime_type="image/svg+xml")],
+            {"a": 1},
+            '[image, left out: image/svg+xml]\n{"a":1}',
         ),
         (
             [types.ResourceLink(name="n", uri="file:///a", description="The log")],
@@ -200,6 +207,39 @@ async def test_a_result_becomes_text(content, structured, told):
     async with Client(server, mode="legacy") as client:
         heard, _, _ = await run(await mcp_tools(client), ("get", {}))
     assert heard == [("get", told, False)]
+
+
+def blob(name: str, mime_type: str) -> types.EmbeddedResource:
+    resource = types.BlobResourceContents(uri=f"file:///d/{name}", blob="AAAA", mime_type=mime_type)
+    return types.EmbeddedResource(resource=resource)
+
+
+async def test_images_sound_and_files_are_shown():
+    text = types.TextContent(text="a")
+    sound = types.AudioContent(data="AAAA", mime_type="audio/wav")
+    files = [blob("a.pdf", "application/pdf"), blob("a.jpg", "image/jpeg")]
+    unseen = blob("a.zip", "application/zip")
+    server = listing(["get"], content=[text, PNG, text, sound, *files, unseen])
+    async with Client(server, mode="legacy") as client:
+        model = ScriptedModel([calls(("get", {})), DONE])
+        response = await Agent(model=model, tools=await mcp_tools(client)).run("Go.")
+    [result] = response.messages[2].parts
+    assert result.result == "a"
+    assert result.parts == (
+        ImagePart(data="AAAA", media_type="image/png"),
+        TextPart("a"),
+        AudioPart("AAAA", "audio/wav"),
+        FilePart(data="AAAA", media_type="application/pdf", filename="a.pdf"),
+        ImagePart(data="AAAA", media_type="image/jpeg"),
+        TextPart("[resource file:///d/a.zip, left out: application/zip]"),
+    )
+
+
+async def test_a_failure_is_told_in_words():
+    text = types.TextContent(text="No.")
+    async with Client(listing(["get"], content=[text, PNG], is_error=True)) as client:
+        told, _, _ = await run(await mcp_tools(client), ("get", {}))
+    assert told == [("get", "No.\n[image, left out: image/png]", True)]
 
 
 async def test_a_failure_without_words_is_told_as_one():

@@ -9,6 +9,7 @@ from cogent import (
     Approved,
     BadRequest,
     Denied,
+    ImagePart,
     LimitExceeded,
     Limits,
     RunContext,
@@ -182,13 +183,14 @@ def test_a_call_with_plain_text_is_known_as_one():
 
 def test_results_stand_in_the_order_of_the_calls():
     """Earlier results are merged with the new ones, failures of others are told."""
-    given = {"c2": ToolResult("C2", is_error=True), "c0": "C0"}
+    shown = (ImagePart(url="https://example.com/a.png"),)
+    given = {"c2": ToolResult("C2", is_error=True, parts=shown), "c0": "C0"}
     resumed = resumption(history("c1"), given)
     assert resumed.history == (user("Go."),)
-    assert [(part.result, part.is_error) for part in resumed.turn.results] == [
-        ("C0", False),
-        ("C1", False),
-        ("C2", True),
+    assert [(p.result, p.is_error, p.parts) for p in resumed.turn.results] == [
+        ("C0", False, ()),
+        ("C1", False, ()),
+        ("C2", True, shown),
     ]
 
 

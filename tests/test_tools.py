@@ -12,7 +12,21 @@ import pytest
 from pydantic import BaseModel, Field, ValidationError
 from typing_extensions import TypedDict
 
-from cogent import ConfigurationError, RunContext, Tool, ToolSpec, tool
+from cogent import (
+    Agent,
+    AudioPart,
+    ConfigurationError,
+    FilePart,
+    ImagePart,
+    RunContext,
+    TextPart,
+    Tool,
+    ToolCallChunk,
+    ToolSpec,
+    TurnChunk,
+    tool,
+)
+from cogent.testing import Reply, ScriptedModel
 from cogent.tools.tool import toolset
 
 CONTEXT = RunContext(context="ours")
@@ -334,3 +348,58 @@ def test_a_given_schema_is_checked_when_tools_are_collected(parameters, source, 
     exec(source, space)
     with pytest.raises(ConfigurationError, match=told):
         toolset([Tool(space["f"], parameters=parameters)])
+
+
+PNG = ImagePart(data="iVBORw0K", media_type="image/png")  # 6 bytes
+LINK = ImagePart(url="https://example.com/a.png")
+WAV = AudioPart("aGk=")
+PDF = FilePart(data="JVBERi0x", filename="a.pdf")
+
+
+async def given(function, **options):
+    """Let a model call a tool; give the result that it is told."""
+    asked = Reply(
+        chunks=[ToolCallChunk(index=0, id="c", name="f"), TurnChunk(finish_reason="tool_calls")]
+    )
+    model = ScriptedModel([asked, Reply(text="Done.")])
+    agent = Agent(model=model, tools=[Tool(function, name="f", **options)])
+    response = await agent.run("Go.")
+    (result,) = response.messages[2].parts
+    assert not result.is_error
+    return result.result, result.parts
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "parts"),
+    [
+        (PNG, "", (PNG,)),
+        (TextPart("a"), "a", ()),
+        ([WAV], "", (WAV,)),
+        (["a", PNG, "b", PDF], "a", (PNG, TextPart("b"), PDF)),
+        (({"peak": 3}, PNG), '{"peak":3}', (PNG,)),
+        ([Query(text="q"), None, LINK], '{"text":"q","unit":"C"}', (TextPart("null"), LINK)),
+        # What holds no part is JSON, as ever.
+        (["a", "b"], '["a","b"]', ()),
+        ((), "[]", ()),
+    ],
+)
+async def test_what_a_tool_gives_is_text_or_is_shown(value, text, parts):
+    assert await given(lambda: value) == (text, parts)
+
+
+async def test_what_is_too_large_is_cut_or_left_out():
+    """Text is cut to what is left for it; media are shown whole or not at all."""
+    shown = ["12345", PNG, LINK, "678", PNG, PDF]
+    assert await given(lambda: shown, max_result_characters=6, max_media_bytes=12) == (
+        "12345",
+        (
+            PNG,
+            LINK,
+            TextPart("6\n[cut: the first 1 of 3 characters]"),
+            PNG,
+            TextPart("[file, left out: 6 bytes, where 0 were left]"),
+        ),
+    )
+    large = ImagePart(data="A" * 6_700_000)
+    left_out = "[image, left out: 5025000 bytes, where 5000000 were left]"
+    assert await given(lambda: large) == (left_out, ())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cogent import ConfigurationError, assistant, estimate_tokens, system, trim_history, user
-from cogent.messages import ImagePart, Message, ToolCallPart, ToolResultPart
+from cogent.messages import ImagePart, Message, TextPart, ToolCallPart, ToolResultPart
 
 SYSTEM = system("Be brief.")
 FIRST = (user("1"), assistant("one"))
@@ -75,4 +75,8 @@ def test_the_estimate():
     assert estimate_tokens(user("x" * 400)) == 104
     assert estimate_tokens(user("🌙")) == 5
     assert estimate_tokens(user([ImagePart(url="https://example.com/a.png")])) == 1504
+    shown = ToolResultPart(
+        "c", "f", "x" * 40, parts=(ImagePart(data="A" * 10**6), TextPart("abcd"))
+    )
+    assert estimate_tokens(Message("tool", (shown,))) == 4 + 10 + 1500 + 1
     assert estimate_tokens(SECOND[1]) == estimate_tokens(SECOND[2]) == 5

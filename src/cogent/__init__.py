@@ -101,6 +101,7 @@ _NAMES = {
         "Part",
         "ReasoningPart",
         "RefusalPart",
+        "ResultPart",
         "Role",
         "TextPart",
         "ToolCallPart",

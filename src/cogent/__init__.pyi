@@ -104,6 +104,7 @@ from .messages import (
     Part as Part,
     ReasoningPart as ReasoningPart,
     RefusalPart as RefusalPart,
+    ResultPart as ResultPart,
     Role as Role,
     TextPart as TextPart,
     ToolCallPart as ToolCallPart,

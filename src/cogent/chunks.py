@@ -14,6 +14,8 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, TypedDict, final
 
+from .messages import ResultPart
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -311,6 +313,7 @@ class ToolResultChunk(StreamChunk):
         name: The tool's name.
         result: What goes back to the model.
         is_error: The tool failed, or its arguments did not fit.
+        parts: The images, sound and files that go back after it, as `ToolResultPart` has them.
     """
 
     kind: ClassVar[Literal["tool_result"]] = "tool_result"
@@ -318,6 +321,7 @@ class ToolResultChunk(StreamChunk):
     name: str = ""
     result: str = ""
     is_error: bool = False
+    parts: tuple[ResultPart, ...] = ()
 
 
 @final
@@ -487,6 +491,9 @@ def _plain(value: object) -> object:
     """Turn nested data into what JSON can hold."""
     if isinstance(value, StreamChunk):
         return value.to_dict()
+    if isinstance(value, ResultPart):
+        given = {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {"kind": value.kind, **given}
     if isinstance(value, Usage | ToolCall):
         return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):

@@ -32,18 +32,20 @@ __all__ = ("dump_history", "load_history")
 VERSION = 1
 
 _PARTS: dict[str, type[Part]] = {
-    "text": TextPart,
-    "image": ImagePart,
-    "audio": AudioPart,
-    "file": FilePart,
-    "cache_point": CachePoint,
-    "reasoning": ReasoningPart,
-    "refusal": RefusalPart,
-    "tool_call": ToolCallPart,
-    "tool_result": ToolResultPart,
-    "opaque": OpaquePart,
+    cls.kind: cls
+    for cls in (
+        TextPart,
+        ImagePart,
+        AudioPart,
+        FilePart,
+        CachePoint,
+        ReasoningPart,
+        RefusalPart,
+        ToolCallPart,
+        ToolResultPart,
+        OpaquePart,
+    )
 }
-_KINDS = {cls: kind for kind, cls in _PARTS.items()}
 
 
 def dump_history(messages: Sequence[Message]) -> bytes:
@@ -93,8 +95,10 @@ def load_history(data: bytes | str) -> tuple[Message, ...]:
 
 def _dump_part(part: Part) -> dict[str, object]:
     values = {field.name: getattr(part, field.name) for field in fields(part)}
-    given = {name: value for name, value in values.items() if value not in (None, {})}
-    return {"kind": _KINDS[type(part)], **given}
+    given = {name: value for name, value in values.items() if value not in (None, {}, ())}
+    if isinstance(part, ToolResultPart) and part.parts:
+        given["parts"] = [_dump_part(inner) for inner in part.parts]
+    return {"kind": part.kind, **given}
 
 
 def _load_message(plain: dict[str, object]) -> Message:
@@ -111,4 +115,7 @@ def _load_part(plain: dict[str, object]) -> Part:
     cls = _PARTS[cast("str", plain.pop("kind"))]
     if cls is OpaquePart:
         plain.setdefault("data", {})
+    if "parts" in plain:
+        inner = cast("list[dict[str, object]]", plain["parts"])
+        plain["parts"] = tuple(_load_part(dict(part)) for part in inner)
     return cls(**plain)  # type: ignore[arg-type]

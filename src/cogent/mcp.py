@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, ToolError
+from .messages import AudioPart, FilePart, ImagePart
 from .tools.run_context import RunContext  # noqa: TC001 - a tool's annotations are read at run time
 from .tools.tool import Tool
 
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
 
     from mcp import Client, ClientSession, types
 
+    from .messages import Medium
     from .tools.tool import AnyTool
 
 __all__ = ("mcp_tools",)
 
+_IMAGES = {f"image/{form}" for form in ("png", "jpeg", "gif", "webp")}
 _MAX_PAGES = 100  # what the package itself allows where it lists the tools anew
 
 
@@ -51,8 +54,10 @@ async def mcp_tools(
     server. Its progress is reported as `RunContext.emit` does, as a dict of ``progress``,
     ``total`` and ``message``. Cancelling a call, or its timeout, tells the server to stop it.
 
-    A result is text: of images, audio and binary resources it says only that they were left out,
-    and structured content is JSON where the server gives no text.
+    The model is shown the images, sound and PDF files of a result; of what else is binary it is
+    told that it was left out. What a provider does not take is a `ConfigurationError` of the run,
+    unless `Hooks.after_tool` leaves it out. Structured content is JSON where the server gives no
+    text, and a failure is told in words alone.
 
     Args:
         server: An open connection. A session must be initialized; it cannot answer what a server
@@ -116,36 +121,43 @@ async def _list(server: Client | ClientSession) -> list[types.Tool]:
     raise ConfigurationError(f"the MCP server's list of tools has not ended on page {_MAX_PAGES}")
 
 
-def _caller(server: Client | ClientSession, name: str) -> Callable[..., Awaitable[str]]:
+def _caller(server: Client | ClientSession, name: str) -> Callable[..., Awaitable[object]]:
     """Make the function that calls the server's tool."""
 
-    async def call(arguments: dict[str, object], context: RunContext[object]) -> str:
+    async def call(arguments: dict[str, object], context: RunContext[object]) -> object:
         async def report(progress: float, total: float | None, message: str | None) -> None:
             context.emit({"progress": progress, "total": total, "message": message})
 
         result = await server.call_tool(name, arguments, progress_callback=report)
-        text = _text_of(result)
+        content = _content(result)
         if result.is_error:
+            text = "\n".join(map(_words, content))
             raise ToolError(text or "The tool failed, and does not say why.")
-        return text
+        if all(isinstance(item, str) for item in content):
+            return "\n".join(map(_words, content))
+        return content
 
     return call
 
 
-def _text_of(result: types.CallToolResult) -> str:
+def _content(result: types.CallToolResult) -> list[str | Medium]:
     from mcp import types
     from pydantic_core import to_json
 
-    said = [_words(block) for block in result.content]
+    said = [_read(block) for block in result.content]
     if result.structured_content is not None and not any(
         isinstance(block, types.TextContent) for block in result.content
     ):
         said.append(to_json(result.structured_content).decode())
-    return "\n".join(said)
+    return said
 
 
-def _words(block: types.ContentBlock) -> str:
-    """Say what a block holds, in full where that is text."""
+def _words(item: str | Medium) -> str:
+    return item if isinstance(item, str) else f"[{item.kind}, left out: {item.media_type}]"
+
+
+def _read(block: types.ContentBlock) -> str | Medium:
+    """Give what a block holds: text, a medium, or words for what is neither."""
     from mcp import types
 
     match block:
@@ -153,9 +165,23 @@ def _words(block: types.ContentBlock) -> str:
             return block.text
         case types.ResourceLink():
             return f"[resource {block.uri}: {block.description or block.title or block.name}]"
-        case types.EmbeddedResource(resource=types.TextResourceContents() as resource):
-            return f"[resource {resource.uri}]\n{resource.text}"
-        case types.EmbeddedResource(resource=resource):
-            return f"[resource {resource.uri}, left out: {resource.mime_type or 'not text'}]"
-        case _:
-            return f"[{block.type}, left out: {block.mime_type}]"
+        case types.ImageContent() | types.AudioContent():
+            words = f"[{block.type}, left out: {block.mime_type}]"
+            return _medium(block.data, block.mime_type) or words
+        case types.EmbeddedResource():
+            resource = block.resource
+            if isinstance(resource, types.TextResourceContents):
+                return f"[resource {resource.uri}]\n{resource.text}"
+            words = f"[resource {resource.uri}, left out: {resource.mime_type or 'not text'}]"
+            return _medium(resource.blob, resource.mime_type or "", resource.uri) or words
+
+
+def _medium(data: str, media_type: str, uri: str = "") -> Medium | None:
+    """Give a part of what models can be shown."""
+    if media_type in _IMAGES:
+        return ImagePart(data=data, media_type=media_type)
+    if media_type.startswith("audio/"):
+        return AudioPart(data, media_type)
+    if media_type == "application/pdf":
+        return FilePart(data=data, media_type=media_type, filename=uri.rpartition("/")[2])
+    return None

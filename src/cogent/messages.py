@@ -6,7 +6,7 @@ Pure data. A `Message` is a role and parts; each wire dialect maps them both way
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,11 +18,13 @@ __all__ = (
     "Echo",
     "FilePart",
     "ImagePart",
+    "Medium",
     "Message",
     "OpaquePart",
     "Part",
     "ReasoningPart",
     "RefusalPart",
+    "ResultPart",
     "Role",
     "TextPart",
     "ToolCallPart",
@@ -44,6 +46,7 @@ Echo: TypeAlias = "Mapping[str, object]"
 class TextPart:
     """Text."""
 
+    kind: ClassVar[Literal["text"]] = "text"
     text: str
     echo: Echo = field(default_factory=dict, repr=False)
 
@@ -52,6 +55,7 @@ class TextPart:
 class ImagePart:
     """An image, by URL or as base64 data with its media type; `image` makes one of a file."""
 
+    kind: ClassVar[Literal["image"]] = "image"
     url: str | None = None
     data: str | None = field(default=None, repr=False)
     media_type: str | None = None
@@ -61,6 +65,7 @@ class ImagePart:
 class AudioPart:
     """Sound, as base64 data with its media type; `audio` makes one of a file."""
 
+    kind: ClassVar[Literal["audio"]] = "audio"
     data: str = field(repr=False)
     media_type: str = "audio/wav"
 
@@ -69,6 +74,7 @@ class AudioPart:
 class FilePart:
     """A document, by URL or as base64 data with its media type; `document` makes one of a file."""
 
+    kind: ClassVar[Literal["file"]] = "file"
     url: str | None = None
     data: str | None = field(default=None, repr=False)
     media_type: str | None = None
@@ -83,6 +89,7 @@ class CachePoint:
         ttl: How long, in the provider's words (``5m``, ``1h``).
     """
 
+    kind: ClassVar[Literal["cache_point"]] = "cache_point"
     ttl: str | None = None
 
 
@@ -97,6 +104,7 @@ class ReasoningPart:
         echo: What else must go back with it.
     """
 
+    kind: ClassVar[Literal["reasoning"]] = "reasoning"
     text: str = ""
     signature: str | None = None
     redacted: str | None = None
@@ -107,6 +115,7 @@ class ReasoningPart:
 class RefusalPart:
     """Text in which the model refused."""
 
+    kind: ClassVar[Literal["refusal"]] = "refusal"
     text: str
 
 
@@ -114,6 +123,7 @@ class RefusalPart:
 class ToolCallPart:
     """A call that the model asked for; the argument text is kept as received."""
 
+    kind: ClassVar[Literal["tool_call"]] = "tool_call"
     id: str
     name: str
     arguments_json: str = "{}"
@@ -122,12 +132,23 @@ class ToolCallPart:
 
 @dataclass(frozen=True, slots=True)
 class ToolResultPart:
-    """What a tool gave back for one call."""
+    """What a tool gave back for one call: text, and what follows it.
 
+    Attributes:
+        call_id: The call's id.
+        name: The tool's name.
+        result: The text; where there are parts, what comes before them.
+        is_error: The tool failed.
+        parts: Images, sound and files, and text between them, in order. Protocols without a
+            place for one in a result have it in a message of the user's after the results.
+    """
+
+    kind: ClassVar[Literal["tool_result"]] = "tool_result"
     call_id: str
     name: str
     result: str
     is_error: bool = False
+    parts: tuple[ResultPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +160,16 @@ class OpaquePart:
         data: The provider's own object.
     """
 
+    kind: ClassVar[Literal["opaque"]] = "opaque"
     dialect: str
     data: Mapping[str, object]
 
+
+Medium: TypeAlias = ImagePart | AudioPart | FilePart
+"""What a model is shown beside text."""
+
+ResultPart: TypeAlias = TextPart | Medium | OpaquePart
+"""What the result of a tool can be made of."""
 
 Part: TypeAlias = (
     TextPart

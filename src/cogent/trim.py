@@ -84,13 +84,16 @@ def trim_history(
 def _estimate(part: Part) -> int:
     match part:
         case TextPart() | ReasoningPart() | RefusalPart():
-            text = part.text
+            return _tokens(part.text)
         case ToolCallPart():
-            text = part.name + part.arguments_json
+            return _tokens(part.name + part.arguments_json)
         case ToolResultPart():
-            text = part.result
+            return _tokens(part.result) + sum(map(_estimate, part.parts))
         case ImagePart() | AudioPart() | FilePart():
             return TOKENS_PER_MEDIUM
         case _:
             return 0
+
+
+def _tokens(text: str) -> int:
     return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)

@@ -9,7 +9,7 @@ from cogent.providers.vendors import VENDORS
 from cogent.wire import Quirks
 
 from .table import VERIFIED
-from .tried import answer_words, parts_cells, settings_cells
+from .tried import answer_words, parts_cells, results_cell, settings_cells
 
 PAGES = Path(__file__).parents[2] / "docs" / "providers"
 INDEX = PAGES / "README.md"
@@ -34,6 +34,7 @@ QUIRK_WORDS = {
     "call_id_characters": "ids of calls are made {} letters and digits",
     "json_schema": "no JSON schema for answers",
     "schema_with_tools": "a JSON schema and tools do not go together",
+    "media_results": "a tool's message may hold media",
     "forced_choice": "not every model can be made to call a tool",
 }
 
@@ -75,6 +76,7 @@ def facts(vendor):
         "parts sent": parts["sent"],
         "parts refused": parts["refused"],
         "parts left out": parts["left out"],
+        "shown by tools": results_cell(vendor),
         "quirks": quirk_words(vendor),
         "read from answers": answers,
         "tokens counted": tokens,

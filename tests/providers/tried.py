@@ -17,7 +17,10 @@ from cogent.messages import (
     ImagePart,
     Message,
     TextPart,
+    ToolCallPart,
+    ToolResultPart,
     ToolSpec,
+    user,
 )
 from cogent.settings import JSONSchema, Settings
 from cogent.wire import Request
@@ -160,6 +163,24 @@ def parts_cells(vendor):
             result = "refused"
         results[result].append(word)
     return {result: ", ".join(words) for result, words in results.items()}
+
+
+def results_cell(vendor):
+    """Say where the media that a tool gives are sent."""
+    places = {"in the result": [], "after it": []}
+    for word, part in PARTS.items():
+        if isinstance(part, CachePoint):
+            continue
+        result = ToolResultPart("c1", "NAME", "", parts=(part,))
+        asked = (user("Look."), Message("assistant", (ToolCallPart("c1", "NAME"),)))
+        request = Request(model="m", messages=(*asked, Message("tool", (result,))))
+        try:
+            sent = vendor.dialect.encode_request(request, vendor.quirks)
+        except ConfigurationError:
+            continue
+        after = vendor.dialect.decode_request(sent).messages[-1].role == "user"
+        places["after it" if after else "in the result"].append(word)
+    return "; ".join(f"{place}: {', '.join(words)}" for place, words in places.items() if words)
 
 
 @cache

@@ -52,7 +52,7 @@ MODELS = {
     "openai-responses": "gpt-5",
     "azure": "gpt-5",
     "anthropic": "claude-sonnet-4-5",
-    "gemini": "gemini-2.5-flash",
+    "gemini": "gemini-3.5-flash",
     "groq": "openai/gpt-oss-20b",
     "ollama": "qwen3",
 }
@@ -106,6 +106,10 @@ def requests(dialect: str) -> Iterable[tuple[str, Request]]:
     for name, part in PARTS.items():
         said = Message("user", (TextPart("Look."), part))
         yield name, replace(plain, messages=(said,))
+        if not isinstance(part, CachePoint):
+            shown = replace(RESULTS[0], parts=(part, TextPart("There."), part))
+            said = (user("hi"), Message("assistant", CALLS), Message("tool", (shown, RESULTS[1])))
+            yield f"{name} in a result", replace(plain, messages=said, tools=(TOOL,))
     cached = Message("system", (TextPart("Be brief."), CachePoint()))
     yield "cached system", replace(plain, messages=(cached, user("hi")))
     for own in (None, dialect):
@@ -142,6 +146,10 @@ NOT_THERE = {
     ("groq", "wav"): "likewise",
     ("groq", "pdf"): "likewise",
     ("groq", "pdf of no name"): "likewise",
+    ("groq", "mp3 in a result"): "likewise",
+    ("groq", "wav in a result"): "likewise",
+    ("groq", "pdf in a result"): "likewise",
+    ("groq", "pdf of no name in a result"): "likewise",
 }
 """What can be asked for but not had."""
 
@@ -249,6 +257,8 @@ def _known(parts: Iterable) -> Iterable:
                 yield AudioPart(DATA)
             case FilePart(data=str()):
                 yield replace(part, data=DATA)
+            case ToolResultPart():
+                yield replace(part, parts=tuple(_known(part.parts)))
             case ReasoningPart(signature=str()):
                 yield replace(part, signature=DATA)
             case TextPart(echo={"item": _}):

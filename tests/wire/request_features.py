@@ -85,6 +85,16 @@ def exchanged(request):
     return calls + parts_of(ToolResultPart, "result")(request)
 
 
+def shown_by_a_tool(request):
+    return [(part.kind, part.url, part.data) for part in shown_in(request, "tool")]
+
+
+def shown_in(request, role):
+    parts = [part for m in request.messages if m.role == role for part in m.parts]
+    inner = [i for part in parts for i in (part, *getattr(part, "parts", ()))]
+    return [part for part in inner if isinstance(part, ImagePart | FilePart)]
+
+
 def failed(request):
     return any(any(flags) for flags in parts_of(ToolResultPart, "is_error")(request))
 
@@ -153,6 +163,13 @@ REQUESTS = {
             parts_of(ToolResultPart, "result")(r),
         ),
     ),
+    **{
+        f"{name} in a tool's result": (
+            of(*TALK, Message("tool", (ToolResultPart("c1", "f", "out", parts=(part,)),))),
+            shown_by_a_tool,
+        )
+        for name, part in (("image", PNG), ("image by URL", LINK), ("file", PDF))
+    },
     "result that says it is an error": (
         of(*TALK, FAILED),
         lambda r: any(parts_of(ToolResultPart, "is_error")(r)[0]),
@@ -183,6 +200,10 @@ EMULATED_REQUESTS = {
     ),
     "tool choice `auto`": lambda r: "always so" if r.tools else None,
     "tool choice `none`": lambda r: "tools left out" if not r.tools else None,
+    **dict.fromkeys(
+        (name for name in REQUESTS if name.endswith("in a tool's result")),
+        lambda r: "after the results" if shown_in(r, "user") else None,
+    ),
     "refusal of the assistant": lambda r: (
         "as text" if any("No." in m.text for m in r.messages) else None
     ),

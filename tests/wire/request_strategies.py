@@ -68,8 +68,30 @@ def spoken_to(draw, images):
     return (*parts, draw(images))
 
 
+nothing = st.just(())
+documents = st.builds(FilePart, data=texts, media_type=st.just("application/pdf"))
+
+
+def shows(media, more=None):
+    """Draw what follows the text of a result that holds media; ``more`` may follow the first."""
+    more = media if more is None else more
+    rest = st.lists(more, max_size=2)
+    return nothing | st.builds(lambda first, rest: (first, *rest), media, rest)
+
+
 @st.composite
-def conversations(draw, dialect, spoken, answered, call_ids, arguments, *, errors=False):
+def results(draw, call, shown, *, errors):
+    """Draw a call's result. What a failed one shows does not stay in it everywhere."""
+    failed = errors and draw(st.booleans())
+    parts = () if failed else draw(shown)
+    said = draw(st.just("") | texts if parts else texts)
+    return ToolResultPart(call.id, call.name, said, failed, parts)
+
+
+@st.composite
+def conversations(
+    draw, dialect, spoken, answered, call_ids, arguments, *, errors=False, shown=nothing
+):
     """Draw turns of user, assistant and, where tools were called, their results."""
     messages, ids = [], draw(st.lists(call_ids, max_size=6, unique=True))
     for _ in range(draw(st.integers(0, 3))):
@@ -83,11 +105,8 @@ def conversations(draw, dialect, spoken, answered, call_ids, arguments, *, error
             if parts:
                 messages.append(Message("assistant", parts, dialect))
             if calls:
-                results = (
-                    ToolResultPart(c.id, c.name, draw(texts), errors and draw(st.booleans()))
-                    for c in calls
-                )
-                messages.append(Message("tool", tuple(results)))
+                answers = (draw(results(call, shown, errors=errors)) for call in calls)
+                messages.append(Message("tool", tuple(answers)))
     return messages
 
 
@@ -134,9 +153,10 @@ def anthropic_requests(draw):
         return (*draw(st.lists(blocks, max_size=2)), *map(TextPart, draw(optional_texts)))
 
     ids = st.text("abcXYZ019_-", min_size=1, max_size=6)
-    said = conversations("anthropic", spoken_to(images), answered(), ids, compact, errors=True).map(
-        _results_first
-    )
+    shown = shows(images | documents, images | texts.map(TextPart) | opaque)
+    said = conversations(
+        "anthropic", spoken_to(images), answered(), ids, compact, errors=True, shown=shown
+    ).map(_results_first)
     settings, given = draw(shared_settings(limit=False, seed=False)), draw(tools)
     if given:
         choice = draw(st.sampled_from([None, "auto", "none", "required", "search"]))
@@ -202,12 +222,15 @@ def gemini_requests(draw):
     given_media = st.one_of(
         given_images,
         st.builds(AudioPart, texts, st.sampled_from(["audio/wav", "audio/x"])),
-        st.builds(FilePart, data=texts, media_type=st.just("application/pdf")),
+        documents,
         texts.map(lambda name: FilePart(url=f"gs://{name}")),
         texts.map(lambda name: ImagePart(url=f"gs://{name}", media_type="image/png")),
     )
     answered = st.lists(parts, max_size=2).map(tuple)
-    said = conversations("gemini", spoken_to(given_media), answered, texts, compact, errors=True)
+    shown = shows(st.builds(ImagePart, data=texts, media_type=st.just("image/png")) | documents)
+    said = conversations(
+        "gemini", spoken_to(given_media), answered, texts, compact, errors=True, shown=shown
+    )
     choice = st.sampled_from([None, "auto", "none", "required", "search"])
     given = [
         replace(tool, parameters=tool.parameters or ToolSpec("").parameters) for tool in draw(tools)
@@ -269,8 +292,9 @@ def bedrock_requests(draw):
     stored = texts.map(lambda key: ImagePart(url=f"s3://{key}", media_type="image/webp"))
     kinds = st.sampled_from(["image/png", "image/jpeg"])
     images = st.builds(ImagePart, data=texts, media_type=kinds) | stored
+    shown = shows(images, images | texts.map(TextPart) | opaque)
     said = conversations(
-        "bedrock-converse", spoken_to(images), answered(), ids, compact, errors=True
+        "bedrock-converse", spoken_to(images), answered(), ids, compact, errors=True, shown=shown
     )
     settings, given = draw(shared_settings(seed=False)), draw(tools)
     if given:

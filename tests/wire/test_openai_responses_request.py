@@ -38,6 +38,7 @@ from .request_strategies import (
     conversations,
     images,
     optional_texts,
+    shows,
     spaced,
     spoken_to,
     tools,
@@ -505,7 +506,8 @@ def settings(draw):
 def requests(draw):
     """Draw what OpenAI Responses can say."""
     spoken = spoken_to(images | files)
-    talk = conversations(OWN, spoken, answers(), texts, spaced | compact).map(merged)
+    shown = shows(images | files, images | texts.map(TextPart))
+    talk = conversations(OWN, spoken, answers(), texts, spaced | compact, shown=shown).map(merged)
     chosen, offered = draw(settings()), draw(tools)
     if offered:
         chosen = replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import assume, given
@@ -54,6 +55,7 @@ from cogent.wire import (
     neutral_request,
 )
 from cogent.wire.blocks import parse_arguments
+from cogent.wire.tool_results import text_of
 
 from .outcome import examples
 from .request_strategies import REQUESTS
@@ -165,6 +167,18 @@ def parts_of(request, kind, role=None):
     return [part for message in messages for part in message.parts if isinstance(part, kind)]
 
 
+def shown_in(request):
+    """Give the media of all messages and of the results in them, in order."""
+    parts = [part for message in request.messages for part in message.parts]
+    inner = [i for part in parts for i in (part, *getattr(part, "parts", ()))]
+    return [(part.url, part.data) for part in inner if isinstance(part, ImagePart | FilePart)]
+
+
+def plain(text):
+    """Leave out of a text what says where a medium is, and the ends of lines."""
+    return re.sub(r"\n|\[(image|file) \d+, given by [^]]*\]", "", text)
+
+
 def _format(wanted):
     """Give the schema; one that says nothing is any object."""
     return (wanted.schema or "json") if isinstance(wanted, JSONSchema) else wanted
@@ -177,13 +191,13 @@ def meaning(request, target):
     order = {call.id: place for place, call in enumerate(calls)}
     facts = {
         "system": "\n\n".join(m.text for m in request.messages if m.role == "system"),
-        "user": "".join(m.text for m in request.messages if m.role == "user"),
+        "user": plain("".join(m.text for m in request.messages if m.role == "user")),
         "assistant": "".join(
             p.text for p in parts_of(request, TextPart | RefusalPart, "assistant")
         ),
         "calls": [(call.name, parse_arguments(call.arguments_json)) for call in calls],
-        "results": [(order.get(result.call_id), result.result) for result in results],
-        "shown": [(part.url, part.data) for part in parts_of(request, ImagePart | FilePart)],
+        "results": [(order.get(r.call_id), plain(text_of(r))) for r in results],
+        "shown": shown_in(request),
         "format": _format(settings.response_format),
     }
     names = {"temperature", "top_p", "top_k", "stop", "seed", "presence_penalty"}

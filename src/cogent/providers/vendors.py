@@ -146,6 +146,7 @@ VENDORS = (
             seed_field="random_seed",
             required_choice="any",
             call_id_characters=9,
+            media_results=True,  # and no user's message may follow one
         ),
     ),
     Provider(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from ..chunks import ToolCall
+    from ..messages import ResultPart
 
 __all__ = (
     "NO_ANSWERS",
@@ -57,10 +58,12 @@ class ToolResult:
     Attributes:
         result: What the model is told.
         is_error: The tool failed.
+        parts: What follows the text, as `ToolResultPart` has it.
     """
 
     result: str
     is_error: bool = False
+    parts: tuple[ResultPart, ...] = ()
 
 
 Answer: TypeAlias = Approved | Denied | ToolResult | str | bool
@@ -198,8 +201,8 @@ def result_of(call: ToolCall, answer: object) -> ToolResultPart | None:
             return ToolResultPart(call.id, call.name, told, is_error=True)
         case False:
             return result_of(call, Denied())
-        case ToolResult(result, is_error):
-            return ToolResultPart(call.id, call.name, result, is_error)
+        case ToolResult(result, is_error, parts):
+            return ToolResultPart(call.id, call.name, result, is_error, parts)
         case str():
             return ToolResultPart(call.id, call.name, answer)
         case _:

@@ -181,7 +181,11 @@ class ToolBatch:
             self.errors[call.id] = error
         self._chunks.append(
             ToolResultChunk(
-                call_id=call.id, name=call.name, result=result.result, is_error=result.is_error
+                call_id=call.id,
+                name=call.name,
+                result=result.result,
+                is_error=result.is_error,
+                parts=result.parts,
             )
         )
         self._changed.set()
@@ -198,9 +202,9 @@ class ToolBatch:
         error = None
         if part is None:
             part, error = await run_call(self._tools, chosen, context, self._seconds)
-        given = ToolResult(part.result, part.is_error)
+        given = ToolResult(part.result, part.is_error, part.parts)
         told = await hooks.after_tool(context, chosen, given)
-        return ToolResultPart(call.id, call.name, told.result, told.is_error), error
+        return ToolResultPart(call.id, call.name, told.result, told.is_error, told.parts), error
 
     def _progress(self, call: ToolCall, progress: object) -> None:
         self._chunks.append(ToolProgressChunk(call_id=call.id, name=call.name, progress=progress))

@@ -10,12 +10,12 @@ import anyio
 import anyio.to_thread
 
 from ..errors import ToolError
-from ..messages import ToolResultPart, ToolSpec
+from ..messages import OpaquePart, ResultPart, TextPart, ToolResultPart, ToolSpec
 from ..validation import faults
 from .tool import MAX_RESULT_CHARACTERS, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ..chunks import ToolCall
     from .run_context import RunContext
@@ -45,13 +45,15 @@ async def run_call(
     """
     try:
         tool = _find(tools, call.name)
-        text = _text_of(await _run(tool, call, context, tool.timeout or seconds))
+        given = await _run(tool, call, context, tool.timeout or seconds)
+        parts = tuple(_limited(_parts_of(given), tool))
     except Exception as error:  # noqa: BLE001 - a tool may raise anything, and the model is told
         said = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
         most = MAX_RESULT_CHARACTERS
         return ToolResultPart(call.id, call.name, _cut(said, most), is_error=True), error
-    text = _cut(text, tool.max_result_characters)
-    return ToolResultPart(call.id, call.name, text), None
+    if isinstance(parts[0], TextPart):
+        return ToolResultPart(call.id, call.name, parts[0].text, parts=parts[1:]), None
+    return ToolResultPart(call.id, call.name, "", parts=parts), None
 
 
 def _find(tools: Mapping[str, AnyTool | ToolSpec], name: str) -> AnyTool:
@@ -88,6 +90,30 @@ def _bound(
         return tool.signature.bind(written, context)
     except ValidationError as error:
         raise ToolError(f"The arguments do not fit:\n{faults(error)}") from error
+
+
+def _parts_of(value: object) -> list[ResultPart]:
+    """Give what a tool gave as parts; all is text but parts, and lists that hold some."""
+    items = [value]
+    if isinstance(value, list | tuple) and any(isinstance(item, ResultPart) for item in value):
+        items = list(value)
+    return [item if isinstance(item, ResultPart) else TextPart(_text_of(item)) for item in items]
+
+
+def _limited(parts: list[ResultPart], tool: AnyTool) -> Iterator[ResultPart]:
+    """Cut text to the size that is left for it, and put words in place of media over theirs."""
+    characters, media = tool.max_result_characters, tool.max_media_bytes
+    for part in parts:
+        if isinstance(part, OpaquePart):
+            yield part
+        elif isinstance(part, TextPart):
+            yield TextPart(_cut(part.text, characters))
+            characters = max(0, characters - len(part.text))
+        elif (size := 3 * len(part.data or "") // 4) > media:
+            yield TextPart(f"[{part.kind}, left out: {size} bytes, where {media} were left]")
+        else:
+            yield part
+            media -= size
 
 
 def _text_of(value: object) -> str:

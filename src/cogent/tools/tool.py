@@ -14,13 +14,19 @@ from .signature import ToolSignature, read_signature
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ("MAX_RESULT_CHARACTERS", "AnyTool", "Tool", "tool", "toolset")
+__all__ = ("MAX_MEDIA_BYTES", "MAX_RESULT_CHARACTERS", "AnyTool", "Tool", "tool", "toolset")
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 MAX_RESULT_CHARACTERS = 200_000
 """Most characters of one result by default, about 50,000 tokens."""
+
+MAX_MEDIA_BYTES = 5_000_000
+"""Most bytes of the images, sound and files of one result by default.
+
+Providers take about as much of one image; a larger one would have each further request refused.
+"""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -30,6 +36,9 @@ class Tool(Generic[P, R]):
 
     A sync function runs in a worker thread, where cancelling does not reach it: the run goes on
     without waiting for it.
+
+    It gives a string, what JSON can hold, or an `ImagePart`, `AudioPart` or `FilePart` that the
+    model is shown; or a list or tuple of these, in order.
 
     Args:
         function: What it does. Name, description and parameters are read from its signature and
@@ -43,6 +52,8 @@ class Tool(Generic[P, R]):
         timeout: Seconds after which a call is cancelled, and the model told so.
         requires_approval: A call ends the run, which goes on once the call is approved.
         max_result_characters: What is over it is cut off, and the model told so.
+        max_media_bytes: Images, sound and files over it, all of one result counted, are left out,
+            and the model told so. What is given by URL counts nothing.
     """
 
     def __init__(
@@ -55,6 +66,7 @@ class Tool(Generic[P, R]):
         timeout: float | None = None,
         requires_approval: bool = False,
         max_result_characters: int = MAX_RESULT_CHARACTERS,
+        max_media_bytes: int = MAX_MEDIA_BYTES,
     ) -> None:
         update_wrapper(self, function)
         self.function = function
@@ -62,6 +74,7 @@ class Tool(Generic[P, R]):
         self.timeout = timeout
         self.requires_approval = requires_approval
         self.max_result_characters = max_result_characters
+        self.max_media_bytes = max_media_bytes
         self._description = description
         self._parameters = parameters
         if not _NAME.fullmatch(self.name):
@@ -112,6 +125,7 @@ class Tool(Generic[P, R]):
             timeout=self.timeout,
             requires_approval=self.requires_approval,
             max_result_characters=self.max_result_characters,
+            max_media_bytes=self.max_media_bytes,
         )
 
     def __repr__(self) -> str:
@@ -134,6 +148,7 @@ def tool(
     timeout: float | None = None,
     requires_approval: bool = False,
     max_result_characters: int = MAX_RESULT_CHARACTERS,
+    max_media_bytes: int = MAX_MEDIA_BYTES,
 ) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 
 
@@ -147,6 +162,7 @@ def tool(
     timeout: float | None = None,
     requires_approval: bool = False,
     max_result_characters: int = MAX_RESULT_CHARACTERS,
+    max_media_bytes: int = MAX_MEDIA_BYTES,
 ) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
     """Make a function, sync or async, a tool; a method likewise.
 
@@ -169,6 +185,7 @@ def tool(
         timeout: See `Tool`.
         requires_approval: See `Tool`.
         max_result_characters: See `Tool`.
+        max_media_bytes: See `Tool`.
 
     Raises:
         ConfigurationError: The name cannot be a tool's. A signature that no model could call is
@@ -184,6 +201,7 @@ def tool(
             timeout=timeout,
             requires_approval=requires_approval,
             max_result_characters=max_result_characters,
+            max_media_bytes=max_media_bytes,
         )
 
     return made if function is None else made(function)

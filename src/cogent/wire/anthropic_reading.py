@@ -21,6 +21,7 @@ from ..settings import JSONSchema, Settings
 from .anthropic_request import encode_part
 from .dialect import Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
+from .tool_results import gathered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -186,11 +187,12 @@ def _decode_part(block: Object, names: dict[str, str]) -> Part:
             echo = _echo(block, "caller", "toolset_name")
             return ToolCallPart(text(block, "id"), text(block, "name"), arguments, echo)
         case "tool_result":
-            call_id = text(block, "tool_use_id")
-            result = _texts(block.get("content"))
-            return ToolResultPart(
-                call_id, names.get(call_id, ""), result, bool(block.get("is_error"))
-            )
+            call_id, content = text(block, "tool_use_id"), block.get("content")
+            given = [{"type": "text", "text": content}] if isinstance(content, str) else content
+            inner = [b for b in objects(given) if text(b, "type") != "tool_result"]
+            result, parts = gathered(_decode_blocks(inner, names))
+            failed = bool(block.get("is_error"))
+            return ToolResultPart(call_id, names.get(call_id, ""), result, failed, parts)
         case _:
             return OpaquePart(_NAME, dict(block))
 

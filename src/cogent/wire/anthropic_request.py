@@ -28,8 +28,10 @@ from ..messages import (
 from .blocks import parse_arguments
 from .fields import Object, dump
 from .refusal import refuse, refused
+from .tool_results import contents, media_apart
 
 if TYPE_CHECKING:
+    from ..messages import Medium
     from ..settings import Settings
     from .dialect import Quirks, Request
 
@@ -112,7 +114,7 @@ def _encode_output(request: Request) -> Object:
 def _merged(request: Request) -> list[Message]:
     """Leave system messages out, and put tool results and the user's next words in one message."""
     merged: list[Message] = []
-    for message in request.messages:
+    for message in media_apart(request.messages, _holds):
         silent = message.role == "assistant" and not _blocks(message, request)
         if message.role == "system" or silent:
             continue  # an assistant's message without a block is refused
@@ -122,6 +124,10 @@ def _merged(request: Request) -> list[Message]:
         else:
             merged.append(Message(role, message.parts, message.dialect, message.provider))
     return merged
+
+
+def _holds(result: ToolResultPart, part: Medium) -> bool:
+    return not result.is_error  # which may have text only
 
 
 def _encode_message(message: Message, request: Request) -> Object:
@@ -170,7 +176,8 @@ def encode_part(part: Part, *, own: bool) -> Object:
             return {**call, "input": arguments, **(part.echo if own else {})}
         case ToolResultPart():
             result: Object = {"type": "tool_result", "tool_use_id": _wire_id(part.call_id)}
-            result["content"] = part.result
+            shown = [block for inner in contents(part) if (block := encode_part(inner, own=own))]
+            result["content"] = shown if part.parts else part.result
             return {**result, "is_error": True} if part.is_error else result
         case OpaquePart():
             return dict(part.data) if part.dialect == _NAME else {}

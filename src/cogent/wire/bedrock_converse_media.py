@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from ..messages import AudioPart, FilePart, ImagePart
 from .fields import Object, dump, obj, optional, text
 from .refusal import refused
 
-__all__ = ("encode_media", "read_media")
+if TYPE_CHECKING:
+    from ..messages import Medium
 
-Media: TypeAlias = "ImagePart | AudioPart | FilePart"
+__all__ = ("encode_media", "read_media")
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
 _IMAGES = {f"image/{name}": name for name in ("png", "jpeg", "gif", "webp")}
@@ -35,7 +36,7 @@ _MEDIA_TYPES = {form: kind for kind, form in (_IMAGES | _SOUNDS | _DOCUMENTS).it
 _ALIASES = {"image/jpg": "image/jpeg", "audio/x-wav": "audio/wav", "audio/mp3": "audio/mpeg"}
 
 
-def encode_media(part: Media) -> Object:
+def encode_media(part: Medium) -> Object:
     """Write the block of a part.
 
     Raises:
@@ -51,7 +52,7 @@ def encode_media(part: Media) -> Object:
             return {"document": {**block, "name": _name(part, text(block, "format"))}}
 
 
-def _encode(part: Media, url: str | None, formats: dict[str, str], default: str) -> Object:
+def _encode(part: Medium, url: str | None, formats: dict[str, str], default: str) -> Object:
     kind = part.media_type or default
     form = formats.get(_ALIASES.get(kind, kind))
     if form is None:
@@ -70,7 +71,7 @@ def _name(part: FilePart, form: str) -> str:
     return " ".join(plain.split())[:200] or f"document-{crc32(dump(part.data or part.url)):08x}"
 
 
-def read_media(kind: str, block: Object) -> Media | None:
+def read_media(kind: str, block: Object) -> Medium | None:
     """Read the block of a part; ``kind`` is its key.
 
     Returns:

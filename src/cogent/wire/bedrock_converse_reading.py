@@ -22,6 +22,7 @@ from ..settings import JSONSchema, Settings
 from .bedrock_converse_media import read_media
 from .dialect import Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
+from .tool_results import gathered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -153,17 +154,18 @@ def _decode_part(block: Object, names: dict[str, str]) -> Part:
         case "toolResult" if not inner.get("type"):
             call_id = text(inner, "toolUseId")
             failed = inner.get("status") == "error"
-            return ToolResultPart(call_id, names.get(call_id, ""), _result(inner), failed)
+            pieces = [b for b in objects(inner.get("content")) if "toolResult" not in b]
+            result, parts = gathered(_decode_result(piece, names) for piece in pieces)
+            return ToolResultPart(call_id, names.get(call_id, ""), result, failed, parts)
         case _:
             return TextPart(text(block, "text")) if "text" in block else OpaquePart(_NAME, block)
 
 
-def _result(block: Object) -> str:
-    """Give a tool's result as text: what is JSON there is JSON here."""
-    pieces = objects(block.get("content"))
-    return "".join(
-        dump(piece["json"]).decode() if "json" in piece else text(piece, "text") for piece in pieces
-    )
+def _decode_result(block: Object, names: dict[str, str]) -> Part:
+    """Read a piece of a tool's result: what is JSON there is text here."""
+    if "json" in block:
+        return TextPart(dump(block["json"]).decode())
+    return _decode_part(block, names)
 
 
 def _decode_tool(tool: Object) -> ToolSpec:

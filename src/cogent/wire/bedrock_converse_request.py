@@ -29,8 +29,10 @@ from .bedrock_converse_media import encode_media
 from .blocks import parse_arguments
 from .fields import Object, dump, items, obj
 from .refusal import refuse, refused
+from .tool_results import media_apart
 
 if TYPE_CHECKING:
+    from ..messages import Medium
     from .dialect import Quirks, Request
 
 __all__ = ("encode_request",)
@@ -140,7 +142,7 @@ def _encode_tool(tool: ToolSpec) -> Object:
 def _messages(request: Request) -> list[Object]:
     """Write the messages. Roles must alternate, so neighbours of one role become one message."""
     wire: list[Object] = []
-    for message in request.messages:
+    for message in media_apart(request.messages, _holds):
         if message.role == "system":
             continue
         role = "assistant" if message.role == "assistant" else "user"
@@ -150,6 +152,11 @@ def _messages(request: Request) -> list[Object]:
         elif blocks:
             wire.append({"role": role, "content": blocks})
     return wire
+
+
+def _holds(result: ToolResultPart, part: Medium) -> bool:
+    # Some models take only text where a tool failed, as they do at home.
+    return not (result.is_error or isinstance(part, AudioPart))
 
 
 def _blocks(message: Message, request: Request) -> list[Object]:
@@ -185,13 +192,18 @@ def _encode_part(part: Part, *, own: bool) -> Object:
             call: Object = {"toolUseId": _wire_id(part.id), "name": part.name}
             return {"toolUse": {**call, "input": arguments}}
         case ToolResultPart():
-            result: Object = {"toolUseId": _wire_id(part.call_id)}
-            result["content"] = [{"text": part.result}]
-            return {"toolResult": {**result, "status": "error"} if part.is_error else result}
+            return {"toolResult": _encode_result(part)}
         case OpaquePart():
             return dict(part.data) if part.dialect == _NAME else {}
         case _:
             raise refused(part, "Bedrock")
+
+
+def _encode_result(part: ToolResultPart) -> Object:
+    shown = [block for inner in part.parts if (block := _encode_part(inner, own=False))]
+    said = [{"text": part.result}] if part.result or not shown else []
+    failed = {"status": "error"} if part.is_error else {}
+    return {"toolUseId": _wire_id(part.call_id), "content": [*said, *shown], **failed}
 
 
 def _wire_id(call_id: str) -> str:

@@ -50,6 +50,7 @@ class Quirks:
         json_schema: Whether the provider holds answers to a schema.
         schema_with_tools: Whether it does so beside tools, and with all of its models.
         forced_choice: Whether all of its models can be made to call a tool.
+        media_results: Whether the result of a tool may hold media where the dialect says text.
     """
 
     max_tokens_field: str = "max_completion_tokens"
@@ -64,6 +65,7 @@ class Quirks:
     json_schema: bool = True
     schema_with_tools: bool = True
     forced_choice: bool = True
+    media_results: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

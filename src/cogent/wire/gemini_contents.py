@@ -12,6 +12,7 @@ from ..messages import (
     AudioPart,
     FilePart,
     ImagePart,
+    Medium,
     Message,
     OpaquePart,
     Part,
@@ -25,6 +26,7 @@ from .blocks import parse_arguments
 from .call_ids import CallIds
 from .fields import Object, dump, obj, objects, optional, text
 from .refusal import refused
+from .tool_results import gathered, media_apart, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +45,12 @@ _FETCHED = re.compile(
 )
 """The URLs that the server reads by itself."""
 
+_TEXT_RESULTS = re.compile(r"gemini-[12]\.")
+"""The models that refuse media in results."""
+
+_IN_RESULTS = {"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"}
+"""What the others take there."""
+
 
 def encode_contents(request: Request) -> list[Object]:
     """Write all messages but those of the system.
@@ -51,11 +59,13 @@ def encode_contents(request: Request) -> list[Object]:
         ConfigurationError: A part cannot be sent.
     """
     # Models of this generation refuse calls without a signature.
-    signing = request.model.rpartition("/")[2].startswith("gemini-3")
+    model = request.model.rpartition("/")[2]
+    signing = model.startswith("gemini-3")
+    held = set[str]() if _TEXT_RESULTS.match(model) else _IN_RESULTS
     contents: list[Object] = []
     calls: dict[str, ToolCallPart] = {}  # by id, to answer them
     answering = False
-    for message in request.messages:
+    for message in media_apart(request.messages, lambda _, part: _inline_type(part) in held):
         if message.role == "tool":
             parts = [_result(part, calls) for part in _results(message)]
             if answering:  # all results of one step are one content
@@ -82,6 +92,10 @@ def _parts_of(content: Object) -> list[Object]:
 
 def _results(message: Message) -> list[ToolResultPart]:
     return [part for part in message.parts if isinstance(part, ToolResultPart)]
+
+
+def _inline_type(part: Medium) -> object:
+    return obj(_user_part(part).get("inlineData")).get("mimeType")
 
 
 def _calls(message: Message, *, own: bool) -> dict[str, ToolCallPart]:
@@ -155,14 +169,17 @@ def _signature(echo: Echo, *, own: bool) -> Object:
 
 def _result(part: ToolResultPart, calls: Mapping[str, ToolCallPart]) -> Object:
     call = calls.get(part.call_id)
-    response: Object = {"error" if part.is_error else "result": part.result}
+    said = text_of(part)
+    response: Object = {"error" if part.is_error else "result": said}
     if not part.is_error:
         with suppress(ProtocolError):
-            given = loads(part.result.encode("utf-8", "replace"))
+            given = loads(said.encode("utf-8", "replace"))
             response = obj(given) or response
     name = part.name or (call.name if call else "")
     known = {"id": call.echo["id"]} if call and "id" in call.echo else {}
-    return {"functionResponse": {"name": name, "response": response, **known}}
+    shown = [_user_part(inner) for inner in part.parts if isinstance(inner, Medium)]
+    media = {"parts": shown} if shown else {}
+    return {"functionResponse": {"name": name, "response": response, **known, **media}}
 
 
 def camel(value: object) -> Object:
@@ -227,13 +244,18 @@ def _decode_user(wire: Object, ids: CallIds) -> Part:
     if answer:
         name, response = text(answer, "name"), obj(answer.get("response"))
         call_id = ids.answered(optional(answer, "id"), name)
+        _, parts = gathered(_decode_shown(camel(part)) for part in objects(answer.get("parts")))
         value = next(iter(response.values()), None)
         if len(response) == 1 and isinstance(value, str):
             if "error" in response:
-                return ToolResultPart(call_id, name, value, is_error=True)
+                return ToolResultPart(call_id, name, value, is_error=True, parts=parts)
             if "result" in response:
-                return ToolResultPart(call_id, name, value)
-        return ToolResultPart(call_id, name, dump(response).decode())
+                return ToolResultPart(call_id, name, value, parts=parts)
+        return ToolResultPart(call_id, name, dump(response).decode(), parts=parts)
+    return _decode_shown(wire)
+
+
+def _decode_shown(wire: Object) -> Part:
     for key, inline in (("inlineData", True), ("fileData", False)):
         media = camel(wire.get(key))
         if media:

@@ -27,6 +27,7 @@ from .call_ids import CallIds
 from .dialect import Quirks, Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
 from .refusal import refuse, refused
+from .tool_results import media_apart, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +68,8 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         "model": request.model,
         "messages": [
             wire
-            for message in request.messages
+            # Many models do not see what is shown in a result.
+            for message in media_apart(request.messages, lambda *_: False)
             for wire in _encode_message(message, request.provider)
         ],
         "stream": request.stream,
@@ -95,7 +97,7 @@ def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:
         return [
             {
                 "role": "tool",
-                "content": part.result,
+                "content": text_of(part),
                 "tool_name": part.name,
                 **({"tool_call_id": part.call_id} if part.call_id else {}),
             }
@@ -205,7 +207,8 @@ def _decode_messages(wire: list[Object]) -> Iterable[Message]:
         if role == "tool":
             name = text(message, "tool_name")
             call_id = ids.answered(optional(message, "tool_call_id"), name)
-            results.append(ToolResultPart(call_id, name, content))
+            shown = tuple(_decode_images(message))
+            results.append(ToolResultPart(call_id, name, content, parts=shown))
             continue
         if results:
             yield Message("tool", tuple(results))
@@ -215,8 +218,7 @@ def _decode_messages(wire: list[Object]) -> Iterable[Message]:
             parts.append(ReasoningPart(text(message, "thinking")))
         if content:
             parts.append(TextPart(content))
-        images = [image for image in items(message.get("images")) if isinstance(image, str)]
-        parts.extend(ImagePart(data=image, media_type=_image_type(image)) for image in images)
+        parts.extend(_decode_images(message))
         parts.extend(_decode_call(call, ids) for call in objects(message.get("tool_calls")))
         if role == "assistant":
             yield Message("assistant", tuple(parts), "ollama")
@@ -224,6 +226,12 @@ def _decode_messages(wire: list[Object]) -> Iterable[Message]:
             yield Message("system" if role == "system" else "user", tuple(parts))
     if results:
         yield Message("tool", tuple(results))
+
+
+def _decode_images(message: Object) -> Iterable[ImagePart]:
+    for data in items(message.get("images")):
+        if isinstance(data, str):
+            yield ImagePart(data=data, media_type=_image_type(data))
 
 
 def _image_type(data: str) -> str | None:

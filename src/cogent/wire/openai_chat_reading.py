@@ -21,6 +21,7 @@ from ..settings import JSONSchema, Settings
 from .data_url import image_at, inline
 from .dialect import Request
 from .fields import Object, integer, items, number, obj, objects, optional, text
+from .tool_results import gathered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -116,8 +117,8 @@ def _decode_messages(wire: list[Object]) -> Iterable[Message]:
         role = text(message, "role")
         if role == "tool":
             call_id = text(message, "tool_call_id")
-            result = "".join(_texts(message.get("content")))
-            results.append(ToolResultPart(call_id, names.get(call_id, ""), result))
+            result, parts = gathered(_decode_content(message.get("content")))
+            results.append(ToolResultPart(call_id, names.get(call_id, ""), result, parts=parts))
             continue
         if results:
             yield Message("tool", tuple(results))

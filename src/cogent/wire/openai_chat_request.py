@@ -30,6 +30,7 @@ from ..settings import JSONSchema
 from .blocks import parse_arguments
 from .fields import Object, dump, objects, text
 from .refusal import refuse, refused
+from .tool_results import contents, media_apart, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,7 +47,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         "model": request.model,
         "messages": [
             wire
-            for message in request.messages
+            for message in media_apart(request.messages, lambda *_: quirks.media_results)
             for wire in _encode_message(message, request, quirks)
         ],
     }
@@ -110,7 +111,7 @@ def _encode_message(message: Message, request: Request, quirks: Quirks) -> Itera
             {
                 "role": "tool",
                 "tool_call_id": _call_id(part.call_id, quirks),
-                "content": part.result,
+                "content": _encode_result(part),
             }
             for part in message.parts
             if isinstance(part, ToolResultPart)
@@ -122,6 +123,12 @@ def _encode_message(message: Message, request: Request, quirks: Quirks) -> Itera
     if all(isinstance(part, TextPart) for part in parts):
         return [{"role": message.role, "content": message.text}]
     return [{"role": message.role, "content": [_encode_part(part) for part in parts]}]
+
+
+def _encode_result(result: ToolResultPart) -> object:
+    if all(isinstance(part, TextPart) for part in result.parts):
+        return text_of(result)
+    return [_encode_part(part) for part in contents(result)]
 
 
 def _encode_part(part: Part) -> Object:

@@ -22,6 +22,7 @@ from .data_url import image_at, inline
 from .dialect import Request
 from .fields import Object, integer, number, obj, objects, optional, text
 from .openai_responses_request import LOGPROBS, SEALED_REASONING, call_item, said_item
+from .tool_results import gathered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -192,9 +193,9 @@ def _decode_item(item: Object, names: dict[str, str]) -> tuple[Role, Iterable[Pa
                 ToolCallPart(call_id, name, given, {} if plain else {"item": item})
             ]
         case "function_call_output" | "custom_tool_call_output":
-            call_id, output = text(item, "call_id"), item.get("output")
-            result = output if isinstance(output, str) else "".join(_texts(output))
-            return "tool", [ToolResultPart(call_id, names.get(call_id, ""), result)]
+            call_id = text(item, "call_id")
+            result, parts = gathered(_decode_content(item.get("output")))
+            return "tool", [ToolResultPart(call_id, names.get(call_id, ""), result, parts=parts)]
         case "reasoning":
             thoughts = [*_texts(item.get("summary")), *_texts(item.get("content"))]
             return "assistant", [ReasoningPart("".join(thoughts), echo={"item": item})]
@@ -228,9 +229,9 @@ def _decode_content(content: object) -> Iterable[Part]:
         yield TextPart(content)
     for part in objects(content):
         match text(part, "type"):
-            case "input_image":
+            case "input_image" if part.get("image_url"):
                 yield image_at(part.get("image_url"))
-            case "input_file":
+            case "input_file" if not part.get("file_id"):
                 data, kind = inline(text(part, "file_data"))
                 yield FilePart(
                     url=optional(part, "file_url"),
@@ -238,6 +239,8 @@ def _decode_content(content: object) -> Iterable[Part]:
                     media_type=kind,
                     filename=optional(part, "filename"),
                 )
+            case "input_image" | "input_file":  # by its id
+                yield OpaquePart(_NAME, part)
             case _ if "text" in part:
                 yield TextPart(text(part, "text"))
             case _:

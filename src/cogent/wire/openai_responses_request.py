@@ -28,6 +28,7 @@ from ..messages import (
 from .blocks import parse_arguments
 from .fields import Object, dump, obj, objects, text
 from .refusal import refuse, refused
+from .tool_results import contents, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -164,8 +165,10 @@ def _encode_part(part: Part) -> Object:
             return {"type": "input_file", "filename": part.filename or "file", "file_data": url}
         case FilePart(url=str(url)):
             return {"type": "input_file", "file_url": url}
+        case OpaquePart(dialect="openai-responses"):
+            return dict(part.data)
         case _:
-            raise refused(part, f"a user message of {_API}")
+            raise refused(part, _API)
 
 
 def _assistant(message: Message, *, own: bool) -> Iterable[Object]:
@@ -210,7 +213,10 @@ def _encode_result(part: ToolResultPart, sent: Mapping[str, str]) -> Object:
     custom = sent.get(part.call_id) == "custom_tool_call"
     call_id = part.call_id if part.call_id in sent else _call_id(part.call_id)
     kind = "custom_tool_call_output" if custom else "function_call_output"
-    return {"type": kind, "call_id": call_id, "output": part.result}
+    output: object = text_of(part)
+    if not all(isinstance(inner, TextPart) for inner in part.parts):
+        output = [_encode_part(inner) for inner in contents(part)]
+    return {"type": kind, "call_id": call_id, "output": output}
 
 
 def _call_id(call_id: str) -> str:

@@ -26,5 +26,4 @@ def refuse(request: Request, api: str, *settings: str) -> None:
 
 def refused(part: Part, api: str, mend: str = "leave it out") -> ConfigurationError:
     """Make the error of a part that cannot be sent."""
-    kind = type(part).__name__.removesuffix("Part").lower()
-    return ConfigurationError(f"{api} takes no such {kind} part: {mend}")
+    return ConfigurationError(f"{api} takes no such {part.kind} part: {mend}")

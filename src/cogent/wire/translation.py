@@ -23,7 +23,7 @@ from ..chunks import (
     TurnChunk,
 )
 from ..errors import APIError, ConfigurationError, ProviderError, ServerError
-from ..messages import FilePart, ImagePart, Message, OpaquePart, ToolSpec
+from ..messages import FilePart, ImagePart, Message, OpaquePart, ToolResultPart, ToolSpec
 from .call_order import CallOrder
 from .fields import dump
 
@@ -52,7 +52,8 @@ def neutral_request(request: Request) -> Request:
         The request, for the ``encode_request`` of another dialect or vendor.
 
     Raises:
-        ConfigurationError: The user shows what only that provider can see, as a file by its id.
+        ConfigurationError: The user or a tool shows what only that provider can see, as a file by
+            its id.
     """
     return replace(
         request,
@@ -69,14 +70,17 @@ _NOTHING = ToolSpec("").parameters  # some protocols let a tool without argument
 def _neutral_message(message: Message) -> Message:
     # Without its dialect, a message has nothing that goes back to where it came from.
     parts = tuple(part for part in message.parts if not isinstance(part, OpaquePart))
+    results = [part for part in parts if isinstance(part, ToolResultPart)]
+    shown = [*parts, *(part for result in results for part in result.parts)]
     unseen = message.role == "user" and len(parts) < len(message.parts)
-    for part in parts:
+    for part in shown:
         if isinstance(part, ImagePart | FilePart) and part.url is None and part.data is None:
             unseen = True
+        unseen = unseen or isinstance(part, OpaquePart)
     if unseen:
         raise ConfigurationError(
-            "a part of the user's message (a file by its id?) is known to one provider only: "
-            "send its data or its URL"
+            "a part of the user's message or of a tool's result (a file by its id?) is known to "
+            "one provider only: send its data or its URL"
         )
     return Message(message.role, parts)
 
