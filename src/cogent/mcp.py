@@ -21,7 +21,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .errors import ConfigurationError, ToolError
-from .messages import AudioPart, FilePart, ImagePart
+from .messages import FilePart, ImagePart
 from .tools.run_context import RunContext  # noqa: TC001 - a tool's annotations are read at run time
 from .tools.tool import Tool
 
@@ -54,7 +54,7 @@ async def mcp_tools(
     server. Its progress is reported as `RunContext.emit` does, as a dict of ``progress``,
     ``total`` and ``message``. Cancelling a call, or its timeout, tells the server to stop it.
 
-    The model is shown the images, sound and PDF files of a result; of what else is binary it is
+    The model is shown the images and PDF files of a result; of what else is binary it is
     told that it was left out. What a provider does not take is a `ConfigurationError` of the run,
     unless `Hooks.after_tool` leaves it out. Structured content is JSON where the server gives no
     text, and a failure is told in words alone.
@@ -177,11 +177,9 @@ def _read(block: types.ContentBlock) -> str | Medium:
 
 
 def _medium(data: str, media_type: str, uri: str = "") -> Medium | None:
-    """Give a part of what models can be shown."""
+    """Give a part of what nearly all models can be shown: to others it would end the run."""
     if media_type in _IMAGES:
         return ImagePart(data=data, media_type=media_type)
-    if media_type.startswith("audio/"):
-        return AudioPart(data, media_type)
     if media_type == "application/pdf":
         return FilePart(data=data, media_type=media_type, filename=uri.rpartition("/")[2])
     return None

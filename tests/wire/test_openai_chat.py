@@ -346,3 +346,13 @@ def test_errors_and_keep_alives():
     assert "Slow." in outcome.error.message
     assert error_in(json.loads(OPENAI_CHAT.error_body(error))) is not None
     assert OpenAIChatEncoder().keep_alive().startswith(b":")
+
+
+@pytest.mark.parametrize(("reason", "closed"), [("tool_calls", ["c1"]), ("length", [])])
+def test_the_finish_reason_closes_the_calls(reason, closed):
+    """Nothing closes a call before it; usage and the marker may be long in coming."""
+    decoder = OPENAI_CHAT.decoder()
+    decoder.feed(chat(call(0, "c1", "act", "{}")))
+    assert decoder.take_ended_calls() == ()
+    decoder.feed(chat({}, reason))
+    assert [ended.id for ended in decoder.take_ended_calls()] == closed

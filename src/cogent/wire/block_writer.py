@@ -113,6 +113,11 @@ class BlockWriter:
                 )
             )
 
+    def _end_calls(self) -> None:
+        """Note that nothing more comes of any call."""
+        for block in self._blocks:
+            block.ended = block.ended or block.kind == "call"
+
     def _settle(self, block: Block, chunks: list[Chunk]) -> None:
         """End a block: half a character that stayed alone is replaced."""
         if not block.held:

@@ -219,6 +219,8 @@ class Decoder(Repetition):
         A call without any argument text is left out: until the turn has ended, it may be one
         that was cut short.
         """
+        if self.error is not None:
+            return ()
         calls = (b for b in self._blocks if b.kind == "call" and b.index not in self._taken)
         ended = [block for block in calls if block.ended and block.size and block.id]
         self._taken.update(block.index for block in ended)

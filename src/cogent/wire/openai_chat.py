@@ -111,6 +111,8 @@ class OpenAIChatDecoder(AdditionsDecoder):
         reason = optional(choice, "finish_reason")
         if reason and _tells_more(reason, self.raw_finish_reason):
             self.raw_finish_reason = reason
+            if FINISH_REASONS.get(reason) == "tool_calls":
+                self._end_calls()
 
     def _note_logprobs(self, given: Object) -> None:
         for channel in ("content", "refusal"):
