@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": DATA | {"exchange", "retry"},
     "conversation": {"agent", "fallback", "history", "messages", "pending", "response", "settings"}
     | {"stream"},
-    "cli": DATA | {"agent", "client", "model", "providers", "testing", "cli"},
+    "cli": DATA | {"agent", "client", "model", "providers", "stream", "testing", "cli"},
     "model": DATA
     | {"auth", "call", "caller", "client", "exchange", "loop", "providers", "retry", "stream"}
     | {"tools", "wire"},

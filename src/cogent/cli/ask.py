@@ -19,9 +19,10 @@ from ..settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .. import Client, RunStream
     from ..chunks import Chunk
+    from ..client import Client
     from ..response import Response
+    from ..stream import RunStream
 
 __all__ = ("Ask", "ask", "show", "shown")
 

@@ -29,8 +29,10 @@ ANSWER = (
 
 def _slice(value: str) -> Slice:
     """Read how much a replay is to read at once."""
-    if value == "whole" or value == "event":
-        return value
+    if value == "whole":
+        return "whole"
+    if value == "event":
+        return "event"
     if value.isdecimal() and int(value):
         return int(value)
     raise click.BadParameter("give a number of bytes, whole, or event")

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..model import Model
-    from .recorded_exchange import Ending
     from .replay import Slice
     from .reply import Fault, Reply
 
@@ -138,27 +137,25 @@ def _header(line: bytes) -> Object:
 def _take(event: Object, exchanges: dict[int, RecordedExchange]) -> None:
     """Add an event to its exchange."""
     place, at = integer(event, "exchange") or 0, number(event, "at") or 0.0
-    kind = event["event"]
-    if kind == "request":
-        kept = "text" in event or "base64" in event
-        exchanges[place] = RecordedExchange(
-            model=text(event, "model"),
-            dialect=optional(event, "dialect"),
-            time=text(event, "time"),
-            url=text(event, "url"),
-            request_headers=_strings(event, "headers"),
-            request_body=_bytes(event) if kept else None,
-        )
-        return
-    exchange = exchanges[place]
-    match kind:
+    match text(event, "event"):
+        case "request":
+            kept = "text" in event or "base64" in event
+            exchanges[place] = RecordedExchange(
+                model=text(event, "model"),
+                dialect=optional(event, "dialect"),
+                time=text(event, "time"),
+                url=text(event, "url"),
+                request_headers=_strings(event, "headers"),
+                request_body=_bytes(event) if kept else None,
+            )
         case "head":
+            exchange = exchanges[place]
             exchange.status, exchange.head_at = integer(event, "status"), at
             exchange.headers = _strings(event, "headers")
         case "data":
-            exchange.reads.append(Read(at, _bytes(event)))
-        case "end" | "error" | "deadline" | "left":
-            ending: Ending = kind
+            exchanges[place].reads.append(Read(at, _bytes(event)))
+        case ("end" | "error" | "deadline" | "left") as ending:
+            exchange = exchanges[place]
             exchange.ending, exchange.ended_at = ending, at
             exchange.error, exchange.message = text(event, "error"), text(event, "message")
             exchange.retryable = event.get("retryable") is True
