@@ -149,7 +149,6 @@ def test_events_are_read_one_by_one(dialect):
     assert set(frames[:-1]) == {1}
 
 
-@pytest.mark.scorecard(15)
 @pytest.mark.parametrize(
     ("fault", "dialect"),
     [*(("cut_at", name) for name in DIALECTS), ("reset_at", "gemini"), ("stall_at", "ollama")],
@@ -314,10 +313,17 @@ def test_what_is_no_recording_is_refused(lines, told, tmp_path):
 
 
 async def test_an_error_of_an_unknown_class_is_an_error_still():
-    exchange = replace(composed().exchanges[0], reads=[], ending="error", error="Path", message="m")
-    _, error = await played(Recording((exchange,)).model())
+    failed = replace(composed().exchanges[0], reads=[], ending="error", error="Path", message="m")
+    _, error = await played(Recording((failed,)).model())
     assert type(error) is ProviderError
     assert error.message == "Path: m"
+
+
+async def test_what_a_file_says_is_safe_to_print():
+    """It may come from anyone."""
+    failed = replace(composed().exchanges[0], reads=[], ending="error", error="NoResponse")
+    _, error = await played(Recording((replace(failed, message="\x1b[2J"),)).model())
+    assert error.message == r"\x1b[2J"
 
 
 async def test_the_page_s_examples_run(tmp_path, monkeypatch, capsys):

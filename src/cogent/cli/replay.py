@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError
+from ..errors import ConfigurationError, quoted
 from ..settings import Settings
 from ..testing import Recording
 from .ask import INTERRUPTED, MISUSED, show, shown
@@ -50,8 +50,9 @@ def replay(asked: Replay) -> int:
     code = 0
     for number, exchange in chosen:
         size, reads = len(exchange.body), len(exchange.reads)
+        status = exchange.status or "no answer"
         print(
-            f"[{number}: {exchange.model}, {exchange.status or 'no answer'}, {size} bytes in "
+            f"[{number}: {quoted(exchange.model)}, {status}, {size} bytes in "
             f"{reads} reads, {exchange.ending or 'not finished'}]",
             file=sys.stderr,
         )

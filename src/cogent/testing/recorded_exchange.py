@@ -15,7 +15,8 @@ __all__ = ("Ending", "Read", "RecordedExchange")
 
 Ending: TypeAlias = Literal["end", "error", "deadline", "left"]
 
-_OF_THE_FRAMING = {"connection", "content-encoding", "content-length", "transfer-encoding"}
+_NOT_REPEATED = {"connection", "content-encoding", "content-length", "server", "transfer-encoding"}
+"""Headers of a connection that is another one; and the emulator says itself who it is."""
 
 
 class Read(NamedTuple):
@@ -77,7 +78,7 @@ class RecordedExchange:
             stall_at=size if self.ending == "deadline" else None,
             before_head=self.status is None,
         )
-        kept = {n: v for n, v in self.headers.items() if n not in _OF_THE_FRAMING and v != REMOVED}
+        kept = {n: v for n, v in self.headers.items() if n not in _NOT_REPEATED and v != REMOVED}
         return Reply(
             body=self.body,
             status=self.status or 200,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import anyio
 
 from .. import errors
-from ..errors import ConfigurationError, ProtocolError, ProviderError
+from ..errors import ConfigurationError, ProtocolError, ProviderError, quoted
 from ..exchange import DeadlineReached, Head, Wait
 from ..model import Model
 from ..providers import Provider
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 __all__ = ("ReplayTransport", "ReplayedModel", "Slice")
 
 Slice: TypeAlias = int | Literal["whole", "event"]
+
+_MESSAGE_CHARACTERS = 1000
+"""Of what a file says, which may come from anyone; more than any message of our own has."""
 
 
 class ReplayTransport:
@@ -136,8 +139,8 @@ class _ReplayedExchange:
             told = "the recording ends here, and the answer does not"
         known = getattr(errors, name, None)
         if not (isinstance(known, type) and issubclass(known, ProviderError)):
-            return ProviderError(f"{name}: {told}")
-        error = known(told)
+            return ProviderError(quoted(f"{name}: {told}"))
+        error = known(quoted(told, _MESSAGE_CHARACTERS))
         error.retryable = recorded.retryable if recorded.ending == "error" else known.retryable
         return error
 
@@ -145,7 +148,7 @@ class _ReplayedExchange:
 def _dialect(recorded: RecordedExchange) -> Dialect:
     if recorded.dialect not in DIALECTS:
         raise ConfigurationError(
-            f"no dialect is known for {recorded.url}: in the recording, write one of "
+            f"no dialect is known for {quoted(recorded.url)}: in the recording, write one of "
             f"{', '.join(DIALECTS)} as the request's dialect"
         )
     return DIALECTS[recorded.dialect]
