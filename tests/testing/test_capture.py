@@ -116,7 +116,7 @@ class TestInVirtualTime:
 async def test_no_secret_is_in_the_file(path):
     """Not from a header or the URL, nor where the server repeats one, whole or cut in two."""
     told = f"no {KEY} and no hunter-two; no a-cookie-of-mine"
-    reply = Reply(told, slice=5, headers={"set-cookie": "session=4711", "x-request-id": KEY})
+    reply = Reply(told, slice=5, headers={"set-cookie": "session=of-ada", "x-request-id": KEY})
     more = Settings(extra_headers={"cookie": "a-cookie-of-mine"})
     with Emulator(reply) as server:
         url = f"{server.url}/v1?key=hunter-two&api-version=2026-01-01"
@@ -125,7 +125,7 @@ async def test_no_secret_is_in_the_file(path):
             live = await asked.complete(PROMPT)
     assert live.content == told
     written = path.read_text()
-    for secret in (KEY, KEY[7:], "hunter-two", "a-cookie-of-mine", "4711", PROMPT):
+    for secret in (KEY, KEY[7:], "hunter-two", "a-cookie-of-mine", "of-ada", PROMPT):
         assert secret not in written
     assert f"?key={REMOVED}&api-version=2026-01-01" in written
     (exchange,) = Recording.load(path).exchanges

@@ -358,3 +358,25 @@ async def test_the_page_tells_all_fields(tmp_path):
             event = json.loads(line)
             found[event.pop("event")] |= event.keys() - {"exchange", "at"}
     assert found == told
+
+
+@pytest.mark.parametrize(
+    ("status", "ending", "failure"),
+    [
+        (200, "error", StreamInterrupted),
+        (200, "left", StreamInterrupted),
+        (200, None, StreamInterrupted),
+        (200, "deadline", StreamStalled),
+        (None, "error", cogent.NoResponse),
+    ],
+)
+async def test_over_real_connections_it_breaks_where_it_broke(status, ending, failure):
+    whole = composed().exchanges[0]
+    broken = replace(whole, status=status, reads=whole.reads[:2] if status else [], ending=ending)
+    broken.error = failure.__name__
+    settings = Settings(max_retries=0, timeouts=Timeouts(between_content=0.5))
+    with Emulator(Recording((broken,)).replies()) as server:
+        asked = Model("openai:m", api_key="sk-emulated", base_url=f"{server.url}/v1")
+        chunks, error = await played(asked, settings)
+    assert type(error) is failure
+    assert "".join(chunk.content for chunk in chunks) == ("one two " if status else "")
