@@ -13,7 +13,7 @@ each with a connection and an event loop of its own, on the same bytes at the sa
 A client that is not installed is left out; ``ai`` needs Python 3.12. Each runs as its documents
 have it for streaming, with async tools and tracing off: ``run_stream_events`` of pydantic-ai,
 ``Runner.run_streamed`` of the OpenAI Agents SDK (which speaks no Anthropic), ``Agent.run`` of
-``ai``. None of their versions of the day has an option that starts tools earlier.
+``ai``.
 
 The table gives milliseconds: median and most of what the tool waited, and how long the answer
 went on after the call was closed, which is what one waits who starts tools at its end. Responses

@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": DATA | {"call.retry", "call.shared", "exchange"},
     "conversation": {"agent", "errors", "history", "messages", "response", "run.fallback"}
     | {"run.pending", "run.stream", "settings"},
-    "cli": DATA | {"agent", "cli", "client", "model", "providers", "testing"},
+    "cli": DATA | {"agent", "cli", "client", "model", "providers", "run.stream", "testing"},
     "model": DATA
     | {"auth", "call.model_call", "call.retry", "client", "exchange", "providers", "run.caller"}
     | {"run.loop", "run.stream", "tools.tool", "wire"},

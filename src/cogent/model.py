@@ -186,7 +186,7 @@ class Model:
         if chosen.max_retries is not None:
             retry = retry.at_most(chosen.max_retries)
         return ModelCall(
-            Call(endpoint.url, headers, body, timeouts.connect),
+            Call(endpoint.url, headers, body, timeouts.connect, self.full_name),
             transport=transport,
             make_decoder=partial(dialect.decoder, include_raw=include_raw, new_id=_new_call_id),
             provider=provider.name,

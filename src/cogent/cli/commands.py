@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,9 @@ from ..errors import ConfigurationError
 from .ask import FAILED, INTERRUPTED, MISUSED, Ask, ask
 from .models import find_model
 from .verify import Verify, verify_live
+
+if TYPE_CHECKING:
+    from ..testing.replay import Slice
 
 __all__ = ("cli",)
 
@@ -21,6 +25,17 @@ ANSWER = (
     "HTTP connection, were cut wherever the network cut them, and were put together again by the "
     "same parser that reads OpenAI, Anthropic and Ollama."
 )
+
+
+def _slice(value: str) -> Slice:
+    """Read how much a replay is to read at once."""
+    if value == "whole":
+        return "whole"
+    if value == "event":
+        return "event"
+    if value.isdecimal() and int(value):
+        return int(value)
+    raise click.BadParameter("give a number of bytes, whole, or event")
 
 
 class _Commands(click.Group):
@@ -65,10 +80,7 @@ def ask_command(
     What is piped in is added to the prompt. Exit codes: 1 the provider failed, 2 the set-up is
     wrong, 130 interrupted.
     """
-    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
-    words = "\n\n".join(part for part in (" ".join(prompt).strip(), piped) if part)
-    if not words:
-        raise click.UsageError("nothing to ask: give a prompt, or pipe one in")
+    words = _question(prompt)
     chosen = model or find_model()
     if chosen is None:
         click.echo(
@@ -88,6 +100,112 @@ def ask_command(
                 temperature=temperature,
                 as_json=as_json,
                 stats=stats,
+            )
+        )
+    )
+
+
+def _question(prompt: tuple[str, ...]) -> str:
+    """Join the words of the command line and what is piped in."""
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read().strip()
+    words = "\n\n".join(part for part in (" ".join(prompt).strip(), piped) if part)
+    if not words:
+        raise click.UsageError("nothing to ask: give a prompt, or pipe one in")
+    return words
+
+
+@cli.command()
+@click.argument("model")
+@click.argument("prompt", nargs=-1)
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False), help="the file")
+@click.option("--body", is_flag=True, help="keep the body of the request, which is the prompt")
+@click.option("-s", "--system", "instructions", help="instructions for the model")
+@click.option("--base-url", help="another address of the provider's API")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="most tokens to generate")
+@click.option("--json", "as_json", is_flag=True, help="print each chunk as a line of JSON")
+def record(
+    model: str,
+    prompt: tuple[str, ...],
+    output: str,
+    body: bool,
+    instructions: str | None,
+    base_url: str | None,
+    max_tokens: int | None,
+    as_json: bool,
+) -> None:
+    """Ask MODEL as ask does, and record what comes over the wire, for a bug report.
+
+    Keys are not in the file, and the prompt is not unless --body is given. Read it all the same
+    before you send it to anyone: it is text, and holds the answer.
+    """
+    raise SystemExit(
+        ask(
+            Ask(
+                prompt=_question(prompt),
+                model=model,
+                instructions=instructions,
+                base_url=base_url,
+                max_tokens=max_tokens,
+                as_json=as_json,
+                record=output,
+                body=body,
+            )
+        )
+    )
+
+
+@cli.command(name="replay")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--exchange", type=click.IntRange(min=1), help="this one only, counted from 1")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0),
+    default=0,
+    show_default=True,
+    help="1 as recorded, 10 ten times as fast, 0 without waiting",
+)
+@click.option(
+    "--slice",
+    type=_slice,
+    metavar="[N|whole|event]",
+    help="read N bytes at a time, all at once, or each event by itself",
+)
+@click.option("--cut-at", type=click.IntRange(min=0), help="end the connection at this byte")
+@click.option("--reset-at", type=click.IntRange(min=0), help="reset the connection at this byte")
+@click.option("--stall-at", type=click.IntRange(min=0), help="fall silent at this byte")
+@click.option("--json", "as_json", is_flag=True, help="print each chunk as a line of JSON")
+def replay_command(
+    file: str,
+    exchange: int | None,
+    speed: float,
+    slice: Slice | None,
+    cut_at: int | None,
+    reset_at: int | None,
+    stall_at: int | None,
+    as_json: bool,
+) -> None:
+    """Play a recording through the parser, and print what comes of it.
+
+    Each exchange is played by itself. Exit codes: 1 an answer failed, 2 this is no recording, 130
+    interrupted.
+    """
+    from ..testing import Fault
+    from .replay import Replay, replay
+
+    faulty = {cut_at, reset_at, stall_at} != {None}
+    try:
+        fault = Fault(cut_at=cut_at, reset_at=reset_at, stall_at=stall_at) if faulty else None
+    except ConfigurationError as error:
+        raise click.UsageError(str(error)) from None
+    raise SystemExit(
+        replay(
+            Replay(
+                path=file,
+                exchange=exchange,
+                speed=speed,
+                slice=slice,
+                fault=fault,
+                as_json=as_json,
             )
         )
     )

@@ -28,12 +28,14 @@ class Call:
         headers: All headers; never printed, a key is among them.
         body: The body; never printed, it is the prompt.
         connect_timeout: Seconds for the connection, TLS included.
+        model: Who is asked, as ``provider:model``. Not sent: for those who watch calls.
     """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     connect_timeout: float | None = None
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,26 @@ No model is behind it; what it answers is what it was told to. It speaks every d
         ...  # point a client at server.url
 
 Every answer says that it is emulated, in its ``server`` header.
+
+`Capture` is a client that writes what really came over the wire to a file, and `Recording` plays
+such a file through the real parser.
 """
 
 from ..exchange.guard import forbid_requests
+from .capture import Capture
 from .record import EmulatedRequest
+from .recording import Recording
 from .reply import Fault, Reply
 from .scripted import ScriptedModel
 from .server import Emulator
 
-__all__ = ("EmulatedRequest", "Emulator", "Fault", "Reply", "ScriptedModel", "forbid_requests")
+__all__ = (
+    "Capture",
+    "EmulatedRequest",
+    "Emulator",
+    "Fault",
+    "Recording",
+    "Reply",
+    "ScriptedModel",
+    "forbid_requests",
+)

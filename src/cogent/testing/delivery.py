@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from .answer import Answer
 
-__all__ = ("Delivery",)
+__all__ = ("Act", "Delivery", "ending")
 
 _TRICKLE_SECONDS = 0.02
 _STEPS_PER_SECOND = 20
 """In how many steps a second's bytes go out where the speed is limited."""
 
-_Act: TypeAlias = Literal["cut", "reset", "stall", "trickle"]
+Act: TypeAlias = Literal["cut", "reset", "stall", "trickle"]
 
 
 class Delivery:
@@ -46,7 +46,7 @@ class Delivery:
         self._answer = answer
         self._manner = answer.manner
         self._fault = self._manner.fault or Fault()
-        self._act, self._stop_at = _ending(self._fault)
+        self._act, self._stop_at = ending(self._fault)
         self._sent = 0  # bytes of the body, without framing and keep-alives
 
     async def run(self, *, head_only: bool = False) -> None:
@@ -157,9 +157,9 @@ class Delivery:
             await self._stream.send(data)
 
 
-def _ending(fault: Fault) -> tuple[_Act | None, int | None]:
+def ending(fault: Fault) -> tuple[Act | None, int | None]:
     """Give what ends the answer and at which byte of the body; ``None``: at its end."""
-    offsets: tuple[tuple[_Act, int | None], ...] = (
+    offsets: tuple[tuple[Act, int | None], ...] = (
         ("cut", fault.cut_at),
         ("reset", fault.reset_at),
         ("stall", fault.stall_at),
