@@ -1,0 +1,103 @@
+"""What a corpus is, and what its text is drawn from."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cogent import ReasoningChunk, TextChunk, ToolCallChunk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cogent import Chunk
+
+EVENTS = 2000
+"""Events with content in each corpus: a long answer."""
+
+READ_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """One body.
+
+    Attributes:
+        name: The dialect and the branch.
+        provider: Whose protocol it is, as ``provider`` in ``provider:model``.
+        frames: The body, cut where an event ends.
+        expected: The chunks to be read from it, but for the last one.
+        finish_reason: The last one's.
+    """
+
+    name: str
+    provider: str
+    frames: list[bytes]
+    expected: list[Chunk]
+    finish_reason: str = "stop"
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(self.frames)
+
+    def reads(self, how: str) -> list[bytes]:
+        """Cut the body as a socket gives it: ``16 KiB`` when it is full, else ``event``."""
+        return self.frames if how == "event" else cut(self.body, READ_BYTES)
+
+
+def cut(body: bytes, size: int) -> list[bytes]:
+    return [body[at : at + size] for at in range(0, len(body), size)]
+
+
+_WORDS = [" the", " of", " and", " to", " in", " a", " is", " that", " for", " it", " as", " with", " on", " be", " this", " by", " are", " or", " an", " from", " stream", " token", " which", " can", " each", " when", " one", " more", " no", " so", " if", " we", " you", " model", " answer", " time", "ing", "ed", "s", "ly", "tion", "-", " (", ")", "'s", " 1", " 20", "%", " +", " =", " **", "**", "`", "`", ".", ".", ":", " café", "’s", " – ", "°", "€", " über", " 東京", " при", " 😀"] + [",", ",", ",", '"', ' "', "\n", "\n\n", "\n   -"]
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ123"
+SIGNS = "東京都の天気は晴れです。気温二十度、湿度五割👍🏽🚀привет мир नमस्ते"
+
+
+class Writer:
+    """Draws what a corpus consists of; the same for the same name."""
+
+    def __init__(self, name: str) -> None:
+        self.random = random.Random(name)
+
+    def tokens(self, count: int, most: int = 1, words: Iterable[str] = _WORDS) -> list[str]:
+        """Draw texts of up to ``most`` tokens each."""
+        choices, draw = self.random.choices, self.random.randint
+        return ["".join(choices(list(words), k=draw(1, most))) for _ in range(count)]
+
+    def letters(self, count: int) -> str:
+        return "".join(self.random.choices(_LETTERS, k=count))
+
+    def arguments(self, count: int) -> list[str]:
+        """Cut the JSON text of a call's arguments into about so many tokens."""
+        said = "".join(self.tokens(count * 2))[: count * 5 - 60]
+        document = json.dumps({"path": "notes/plan.md", "line": 12, "content": said})
+        fragments, at = [], 0
+        while at < len(document):
+            size = self.random.randint(2, 8)
+            fragments.append(document[at : at + size])
+            at += size
+        return fragments
+
+
+def dumps(document: object, *, spaced: bool = False) -> bytes:
+    separators = (",", ": ") if spaced else (",", ":")
+    return json.dumps(document, separators=separators, ensure_ascii=False).encode()
+
+
+def texts(pieces: Iterable[str]) -> list[Chunk]:
+    return [TextChunk(piece) for piece in pieces]
+
+
+def thoughts(pieces: Iterable[str]) -> list[Chunk]:
+    return [ReasoningChunk(text=piece) for piece in pieces]
+
+
+def call(index: int, call_id: str, name: str, fragments: Iterable[str]) -> list[Chunk]:
+    """Give the chunks of a call: the first has its name and no arguments."""
+    return [
+        ToolCallChunk(index=index, id=call_id, name=name, arguments=fragment)
+        for fragment in ("", *fragments)
+    ]
