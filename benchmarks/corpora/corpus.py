@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -51,7 +52,17 @@ def cut(body: bytes, size: int) -> list[bytes]:
     return [body[at : at + size] for at in range(0, len(body), size)]
 
 
-_WORDS = [" the", " of", " and", " to", " in", " a", " is", " that", " for", " it", " as", " with", " on", " be", " this", " by", " are", " or", " an", " from", " stream", " token", " which", " can", " each", " when", " one", " more", " no", " so", " if", " we", " you", " model", " answer", " time", "ing", "ed", "s", "ly", "tion", "-", " (", ")", "'s", " 1", " 20", "%", " +", " =", " **", "**", "`", "`", ".", ".", ":", " café", "’s", " – ", "°", "€", " über", " 東京", " при", " 😀"] + [",", ",", ",", '"', ' "', "\n", "\n\n", "\n   -"]
+_PROSE = """
+The caf\u00e9 in the old town opens at seven, and by half past you will not find a free table.
+"Why so early?", you may ask: because the bakers, who start at 3:30, come here for breakfast.
+
+1. **Order at the counter.** Prices are on the board; a `cortado` costs \u20ac2.40 (10% off).
+2. **Take a number.** They will call it \u2013 in Spanish, so `veintid\u00f3s` is 22.
+   - It\u2019s worth the wait; on Sundays, at 28\u00b0 in the shade, the terrace is full.
+
+In short: go, sit, and watch the square come alive. \U0001f600 \u3042\u308a\u304c\u3068\u3046!
+"""
+_TOKENS = re.findall(r" ?\w{1,7}|\s+|[^\w\s]+", _PROSE)
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQ123"
 SIGNS = "東京都の天気は晴れです。気温二十度、湿度五割👍🏽🚀привет мир नमस्ते"
 
@@ -62,10 +73,10 @@ class Writer:
     def __init__(self, name: str) -> None:
         self.random = random.Random(name)
 
-    def tokens(self, count: int, most: int = 1, words: Iterable[str] = _WORDS) -> list[str]:
+    def tokens(self, count: int, most: int = 1, among: Iterable[str] = _TOKENS) -> list[str]:
         """Draw texts of up to ``most`` tokens each."""
         choices, draw = self.random.choices, self.random.randint
-        return ["".join(choices(list(words), k=draw(1, most))) for _ in range(count)]
+        return ["".join(choices(list(among), k=draw(1, most))) for _ in range(count)]
 
     def letters(self, count: int) -> str:
         return "".join(self.random.choices(_LETTERS, k=count))

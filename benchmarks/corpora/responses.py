@@ -47,7 +47,7 @@ def responses_text(events: int = EVENTS) -> Corpus:
     pieces = draw.tokens(events)
     key = "msg_0c7da7e19c79a80a0169fb7c693ad4819e89442c4a489dd731"
     item = {
-        "id": id,
+        "id": key,
         "type": "message",
         "status": "in_progress",
         "content": [],
