@@ -12,7 +12,7 @@ from importlib import import_module
 
 from . import report
 
-ALL = ("decoding", "recorded", "growth", "per_stream", "memory", "importing", "sockets")
+ALL = ("decoding", "recorded", "growth", "per_stream", "memory", "importing", "sockets", "gate")
 OTHERS = ("peers",)
 
 

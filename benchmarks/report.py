@@ -37,6 +37,7 @@ TITLES = {
     "memory": "Memory of a very long stream",
     "importing": "From nothing to the first answer: CPU time of whole processes",
     "sockets": "Sockets: µs of the client's CPU time for each event",
+    "gate": "What CI holds it to: calls of functions for each event, and a ratio of times",
     "peers": "Other clients on the same bytes: µs for each event with content",
 }
 INTRODUCTION = """\
