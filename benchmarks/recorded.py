@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from cogent import ReasoningChunk, TextChunk, ToolCallChunk
 
 from .corpora import READ_BYTES, cut
-from .decoding import by_hand, compare, feed_all, rows_of
+from .decoding import READS, by_hand, compare, feed_all, rows_of
 from .hand import FRAME_ENDS
 from .measure import LOOPS, on_loop
 
@@ -72,8 +72,12 @@ def readable() -> list[Recording]:
 
 
 def _same(recording: Recording) -> bool:
+    return all(_reads_alike(recording, how) for how in READS)
+
+
+def _reads_alike(recording: Recording, how: str) -> bool:
     by_us, theirs = [], []
-    reads = recording.reads("event")
+    reads = recording.reads(how)
     feed_all(recording.provider, reads, by_us.append)
     try:
         asyncio.run(by_hand(recording.provider, reads, theirs.append))
@@ -99,7 +103,7 @@ def run() -> Iterator[Row]:
     if not recordings:
         print("  (no reference data)")
         return
-    for how in ("16 KiB", "event"):
+    for how in READS:
         groups = Counter(recording.provider for recording in recordings)
         for provider in (*groups, "all"):
             chosen = [r for r in recordings if provider in (r.provider, "all")]
