@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 NAMES = ("chat_text", "responses_text", "anthropic_text", "gemini_text", "ollama_text")
-SLACK = {"calls": 1.1, "stream / hand loop": 1.5}
+SLACK = {"calls": 1.05, "stream / hand loop": 1.5}
 DOUBLED = 3.0
 """Most that twice the length may cost: 2 where it is linear, 4 where it is quadratic."""
 

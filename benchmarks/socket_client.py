@@ -92,28 +92,33 @@ class _ChunkedBody:
     def __init__(self, stream: anyio.abc.ByteStream) -> None:
         self._stream = stream
         self._rest = b""
-        self._in_body = False
+        self._in_body = self._ended = False
 
     async def receive(self) -> bytes:
-        while True:
+        while not self._ended:
             self._rest += await self._stream.receive()
             if not self._in_body:
                 _, found, after = self._rest.partition(b"\r\n\r\n")
                 if not found:
                     continue
                 self._in_body, self._rest = True, after
-            pieces = []
-            while True:
-                size, found, after = self._rest.partition(b"\r\n")
-                length = int(size, 16) if found else 0
-                if not found or len(after) < length + 2:
-                    break
-                if not length:
-                    raise StopAsyncIteration
-                pieces.append(after[:length])
-                self._rest = after[length + 2 :]
-            if pieces:
-                return b"".join(pieces)
+            data = self._take()
+            if data:
+                return data
+        raise StopAsyncIteration
+
+    def _take(self) -> bytes:
+        """Give what has come of chunks that are whole."""
+        pieces = []
+        while not self._ended:
+            size, found, after = self._rest.partition(b"\r\n")
+            length = int(size, 16) if found else 0
+            if not found or len(after) < length + 2:
+                break
+            self._ended = not length
+            pieces.append(after[:length])
+            self._rest = after[length + 2 :]
+        return b"".join(pieces)
 
 
 async def with_anyio(context: ssl.SSLContext | None, url: str, meter: Meter) -> None:
@@ -155,6 +160,8 @@ async def main(way: str, streams: int, events: int, url: str, certificate: str |
     else:
         async with Client(verify=certificate or True) as client:
             await all_of(partial(with_cogent, client, url, meter))
+    if not meter.told:
+        raise AssertionError("not all of the text has come")
     print(json.dumps(meter.told))
 
 
