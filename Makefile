@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types format clean peers sdk
+.PHONY: demo test lint types format clean peers sdk bench bench-peers
 
 demo: $(VENV)/.runtime  ## stream an answer into the terminal
 	@$(BIN)/cogent demo
@@ -31,6 +31,12 @@ peers: $(VENV)/.dev  ## against servers written by others (opt-in; PEERS names t
 sdk: $(VENV)-sdk/.ready  ## against the vendors' own SDKs (opt-in)
 	$(VENV)-sdk/bin/python -m pytest tests/sdk -m sdk
 
+bench: $(VENV)/.dev  ## what it costs against floors: minutes, no network (BENCH names some)
+	$(BIN)/python -m benchmarks $(BENCH)
+
+bench-peers: $(VENV)-bench/.ready  ## against other clients on the same bytes
+	$(VENV)-bench/bin/python -m benchmarks peers
+
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
@@ -50,5 +56,11 @@ $(VENV)-sdk/.ready: pyproject.toml
 	$(VENV)-sdk/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[cli]" --group sdk
 	@touch $@
 
+$(VENV)-bench/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --editable . --group bench-peers
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(VENV)-sdk .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-sdk $(VENV)-bench .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What the library costs, against floors and peers; see README.md."""

@@ -1,0 +1,131 @@
+"""A benchmark cannot get faster by being wrong: what it reads is what its corpus says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from xml.etree import ElementTree
+
+import pytest
+from benchmarks import gate, growth, memory, recorded, report
+from benchmarks.corpora import CORPORA
+from benchmarks.decoding import READS, by_hand, feed_all, stream_all
+from benchmarks.hand import FRAME_ENDS, LOOPS, json_floor
+from benchmarks.measure import Row, Times
+from benchmarks.stub import StubClient, model
+
+from cogent import TurnChunk
+from tests.support.reference import requires_reference
+
+EVENTS = 200
+
+
+@pytest.fixture(params=CORPORA)
+def corpus(request):
+    return CORPORA[request.param](EVENTS)
+
+
+@pytest.fixture(params=READS)
+def reads(request, corpus) -> list[bytes]:
+    return corpus.reads(request.param)
+
+
+def check(corpus, chunks) -> None:
+    *content, end = chunks
+    assert content == corpus.expected
+    assert isinstance(end, TurnChunk)
+    assert end.finish_reason == corpus.finish_reason
+    assert end.metadata["clean_end"]
+
+
+def test_a_corpus_is_as_long_as_it_is_asked_to_be(corpus):
+    assert EVENTS * 0.9 <= len(corpus.expected) <= EVENTS * 1.5
+    assert len(corpus.frames) >= len(corpus.expected)
+    assert CORPORA[corpus.name](EVENTS) == corpus
+
+
+def test_the_decoder(corpus, reads):
+    chunks = []
+    feed_all(corpus.provider, reads, chunks.append)
+    check(corpus, chunks)
+
+
+async def test_the_stream(corpus, reads):
+    chunks = []
+    async with StubClient() as client:
+        await stream_all(model(corpus.provider, client), client, reads, chunks.append)
+    check(corpus, chunks)
+
+
+async def test_the_hand_loop(corpus, reads):
+    chunks = []
+    await by_hand(corpus.provider, reads, chunks.append)
+    assert chunks == corpus.expected
+
+
+def test_the_json_floor(corpus, reads):
+    documents = []
+    json_floor(reads, FRAME_ENDS.get(corpus.provider, b"\n\n"), documents.append)
+    assert len(documents) == sum(b"{" in frame for frame in corpus.frames)
+
+
+@requires_reference
+def test_the_recordings():
+    """The hand loop reads most of them, and what it does not read right is left out."""
+    every, readable = list(recorded.every_recording()), recorded.readable()
+    assert {recording.provider for recording in readable} == set(LOOPS)
+    assert len(every) > len(readable) > len(every) / 2
+    assert all(b"".join(r.reads("16 KiB")) == r.body for r in readable)
+
+
+def test_a_large_event():
+    chunks = []
+    feed_all("openai", growth.large_event(5000), chunks.append)
+    assert chunks[0].content == "x" * 5000
+    assert chunks[-1].finish_reason == "stop"
+
+
+def test_a_body_of_twice_the_length():
+    for _, _, _, once, twice in growth.cases(events=20, large=4096):
+        assert len(b"".join(twice)) == pytest.approx(2 * len(b"".join(once)), rel=0.25)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_very_long_stream():
+    """It says itself whether its text came whole."""
+    told = await memory.grow(4000)
+    assert told["events"] == 4000
+    assert told["text"] > 4000
+
+
+def test_a_count_of_calls_is_the_same_in_every_run():
+    counts = {gate.calls_per_event("chat_text", "event") for _ in range(3)}
+    assert len(counts) == 1
+
+
+@pytest.mark.parametrize(("noted", "status"), [(1000.0, 0), (1.0, 1)])
+def test_the_gate(monkeypatch, capsys, noted, status):
+    row = Row("gate", "calls", "chat_text", "event", noted, "").plain()
+    monkeypatch.setattr(gate.report, "read", lambda: {"gate": {"rows": [row]}})
+    monkeypatch.setattr(gate.growth, "cases", lambda **_: ())
+    assert gate.main() == status
+    assert ("OVER" in capsys.readouterr().out) == bool(status)
+
+
+def test_what_is_noted_is_what_the_page_and_the_plots_show(tmp_path, monkeypatch):
+    noted = json.loads(report.RESULTS.read_text())
+    assert {row["of"] for row in noted["gate"]["rows"]} == set(gate.NAMES)
+    monkeypatch.setattr(report, "HERE", tmp_path)
+    report.write()
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written >= {"RESULTS.md", "decoding.svg", "sockets.svg", "peers.svg"}
+    for name in written:
+        assert (tmp_path / name).read_text() == (report.RESULTS.parent / name).read_text()
+        if name.endswith(".svg"):
+            ElementTree.parse(tmp_path / name)
+
+
+def test_ratios_are_taken_within_their_rounds():
+    """A round in which the machine was slow for all does not count."""
+    times = Times({"ours": [2.0, 20.0, 2.2], "theirs": [1.0, 10.0, 1.1]})
+    assert times.ratio("ours", "theirs") == (2.0, (2.0, 2.0))
