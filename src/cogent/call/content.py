@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 from ..chunks import NoticeChunk, RawChunk, ReasoningChunk, RetryChunk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..chunks import Chunk
 
-__all__ = ("is_content", "is_visible")
+__all__ = ("any_content", "any_visible")
 
 _BESIDE: frozenset[type] = frozenset({NoticeChunk, RawChunk, RetryChunk})
 _UNSEEN = _BESIDE | {ReasoningChunk}
 
 
-def is_content(chunk: Chunk) -> bool:
-    """Tell whether a chunk is part of the answer: once it is handed over, no other try is made."""
-    return type(chunk) not in _BESIDE
+def any_content(chunks: Iterable[Chunk]) -> bool:
+    """Tell whether any is part of the answer: once it is handed over, no other try is made."""
+    return not _BESIDE.issuperset(map(type, chunks))
 
 
-def is_visible(chunk: Chunk) -> bool:
-    """Tell whether it is content other than reasoning."""
-    return type(chunk) not in _UNSEEN
+def any_visible(chunks: Iterable[Chunk]) -> bool:
+    """Tell whether any is content other than reasoning."""
+    return not _UNSEEN.issuperset(map(type, chunks))

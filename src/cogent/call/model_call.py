@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import anyio
+from anyio.lowlevel import current_token
 
-from ..chunks import RetryChunk, TurnChunk
+from ..chunks import RetryChunk
 from ..errors import (
     APIError,
     AuthenticationError,
@@ -28,14 +29,14 @@ from ..rate_limit import rate_limit
 from ..wire.failure import request_id
 from ..wire.refused_field import without_refused_field
 from .answer import AnswerReader
-from .content import is_content, is_visible
+from .content import any_content, any_visible
 from .deadlines import Deadlines
 from .drain import drain
 from .refusal import read_refusal
 from .retry import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from ..auth import Auth
     from ..chunks import Chunk, Metadata, ToolCall
@@ -112,6 +113,7 @@ class ModelCall:
         self._exchange: Exchange | None = None
         self._reader: AnswerReader | None = None
         self._phase = "headers"
+        self._now: Callable[[], float] = anyio.current_time
 
     @property
     def message(self) -> Message:
@@ -143,12 +145,13 @@ class ModelCall:
             ProviderError: The call has failed for good.
             Interrupted: `interrupt` was called.
         """
-        self._deadlines.begin_step(anyio.current_time())
+        if self._deadlines.began is None:
+            self._now = current_token().backend_class.current_time  # looked up once
+        self._deadlines.begin_step(self._now())
         while True:
             chunks: list[Chunk] = []
             try:
-                for chunk in await self._advance():
-                    chunks.append(chunk)  # kept, also if an error follows
+                await self._advance(chunks)
             except ProviderError as error:
                 if not chunks:
                     return [await self._again(error)]
@@ -181,26 +184,32 @@ class ModelCall:
         finally:
             await exchange.aclose()
 
-    async def _advance(self) -> Iterable[Chunk]:
-        """Do one wait, and decode what came of it."""
+    async def _advance(self, chunks: list[Chunk]) -> None:
+        """Do one wait, and decode what came of it; chunks are added also where an error follows."""
         if self._reader is None:
             self._reader = await self._open()
         reader, exchange = self._reader, self._exchange
         assert exchange is not None
-        if reader.error is not None:
-            raise reader.error
+        if self.decoder.error is not None:
+            raise self.decoder.error
+        data, clean = b"", True
         try:
             data = await exchange.receive(self._deadlines.next())
         except DeadlineReached:
-            return self._silence(reader)
+            if self.decoder.raw_finish_reason is None:
+                raise self._deadlines.passed(anyio.current_time()) from None
+            clean = False
         except StreamInterrupted:
             if self.decoder.raw_finish_reason is None:
                 raise
-            return reader.close(clean=False)
-        chunks = reader.feed(data) if data else reader.close(clean=True)
+            clean = False
+        if data:
+            chunks += reader.feed(data)
+        else:
+            for chunk in reader.close(clean=clean):
+                chunks.append(chunk)  # kept, also if an error follows
         if self.decoder.raw_finish_reason is not None:
             self._deadlines.note_stop(anyio.current_time())
-        return chunks
 
     async def _open(self) -> AnswerReader:
         """Send the request, and look at the head of the answer."""
@@ -236,12 +245,6 @@ class ModelCall:
         deadline = self._deadlines.next()
         proof = await self._wait.run(deadline, lambda: auth(call, rejected=self._rejected))
         return replace(call, headers={**call.headers, **proof})
-
-    def _silence(self, reader: AnswerReader) -> Iterable[Chunk]:
-        """Say what it means that nothing came in time."""
-        if self.decoder.raw_finish_reason is not None:
-            return reader.close(clean=False)
-        raise self._deadlines.passed(anyio.current_time())
 
     async def _again(self, error: ProviderError) -> RetryChunk:
         """Prepare another try, or raise the error for good."""
@@ -307,8 +310,8 @@ class ModelCall:
 
     def _take_note(self, chunks: list[Chunk]) -> None:
         """Take note of what a step hands over, and add to it what the decoder cannot know."""
-        visible = any(map(is_visible, chunks))
-        content = visible or any(map(is_content, chunks))
+        visible = any_visible(chunks)
+        content = visible or any_content(chunks)
         if content and not self._deadlines.delivered:
             self._phase = "content"
             self._succeeded()
@@ -316,7 +319,7 @@ class ModelCall:
             self._deadlines.note_visible()
         else:
             self._deadlines.note_unseen(anyio.current_time(), content=content)
-        if chunks and isinstance(chunks[-1], TurnChunk) and chunks[-1].metadata is not None:
+        if chunks and chunks[-1].kind == "turn" and chunks[-1].metadata is not None:
             chunks[-1].metadata.update(self._own_metadata())
 
     def _succeeded(self) -> None:

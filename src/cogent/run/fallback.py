@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from ..call.content import is_content
+from ..call.content import any_content
 from ..chunks import RetryChunk
 from ..errors import DeadlineExceeded, ProviderError, QuotaExceeded
 
@@ -156,7 +156,7 @@ class FallbackCall:
             name = self._caller.pass_over(error)
             self._call = self._caller.current(self._messages)
             return [RetryChunk(attempt=attempts, error=told, model=name)]
-        self._delivered = self._delivered or any(map(is_content, chunks))
+        self._delivered = self._delivered or any_content(chunks)
         return chunks
 
     def interrupt(self) -> None:

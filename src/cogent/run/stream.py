@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
-from ..call.content import is_content
+from ..call.content import any_content
 from ..chunks import Chunk, NoticeChunk, RetryChunk, TurnChunk
 from ..errors import LimitExceeded, ProviderError, RunError, UsageError
 from ..exchange import Interrupted, Wait
@@ -75,7 +75,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         self._handed = 0
         self._began: float | None = None
         self._first: float | None = None
-        self._elapsed = 0.0  # at the last chunk that came
+        self._elapsed = 0.0  # when the last turn ended
         self._final: Metadata | None = None
         self._finish_reason: FinishReason | None = None
         self._failure: BaseException | None = None
@@ -101,7 +101,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
                 raise StopAsyncIteration
         self._handed += 1
         chunk = self._ready.popleft()
-        if isinstance(chunk, TurnChunk):
+        if chunk.kind == "turn":
             self._turn_ended(chunk)
         return chunk
 
@@ -114,7 +114,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             ProviderError: The call failed.
             UsageError: Another task is waiting for a chunk.
         """
-        while not any(map(is_content, self._ready)):
+        while not any_content(self._ready):
             before = len(self._ready)
             await self._fill()
             if len(self._ready) == before:
@@ -283,10 +283,16 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             step = self._step_model if self._in_turn else self._step_tools
             chunks = await self._within_limit(step)
             self._stop_if_asked()
-        self._elapsed = anyio.current_time() - self._began
-        if self._first is None and not isinstance(chunks[0], RetryChunk):
-            self._first = self._elapsed
+        self._note_time(chunks)
         self._ready.extend(chunks)
+
+    def _note_time(self, chunks: list[Chunk]) -> None:
+        """Take the time of what it is told of: the first chunk, and the last one of a turn."""
+        if self._first is None or chunks[-1].kind == "turn":
+            assert self._began is not None
+            self._elapsed = anyio.current_time() - self._began
+            if self._first is None and chunks[0].kind != "retry":
+                self._first = self._elapsed
 
     async def _begin(self) -> list[Chunk]:
         if self._instructions is not None:
@@ -373,10 +379,11 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             data = {"call_id": call.id, "name": call.name}
             self._ready.append(NoticeChunk(code="repeated_call", message=told, data=data))
 
-    async def _within_limit(self, step: Callable[[], Awaitable[T]]) -> T:
+    def _within_limit(self, step: Callable[[], Awaitable[T]]) -> Awaitable[T]:
         seconds = self._caller.total_seconds
-        if seconds is None:
-            return await step()
+        return step() if seconds is None else self._limited(step, seconds)
+
+    async def _limited(self, step: Callable[[], Awaitable[T]], seconds: float) -> T:
         assert self._began is not None
         with anyio.CancelScope(deadline=self._began + seconds):
             return await step()

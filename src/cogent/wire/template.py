@@ -84,11 +84,12 @@ class Template:
         """
         if not (frame.startswith(self._head) and frame.endswith(self._tail)):
             return None
-        end = len(frame) - self._tail_size
+        text: str
         try:
             if self._between is None:
-                return cast("str", orjson.loads(frame[self._start - 1 : end + 1]))  # and its quotes
-            match = self._between(frame, self._start, end)
+                text = orjson.loads(frame[self._start - 1 : 1 - self._tail_size])  # and its quotes
+                return text
+            match = self._between(frame, self._start, len(frame) - self._tail_size)
             if match is None:
                 return None
             hole = match[self._text]
@@ -96,7 +97,7 @@ class Template:
         except ValueError:
             return None
         self._match = match
-        return cast("str", text)
+        return text
 
     @property
     def counts(self) -> dict[str, int]:
