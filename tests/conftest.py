@@ -10,12 +10,12 @@ import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
-import trio
 from hypothesis import settings
 from trio.testing import MockClock
 
+from .support.guard import key_never_shown, no_slots_stuck, no_sockets_left, no_tasks_left
+from .support.http_clients import HTTP
 from .support.script_server import ScriptServer
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ def virtual_time(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]
 
 @pytest.fixture(autouse=True)
 def _guarded(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("scorecard") is not None:
+        request.getfixturevalue("guard")
     if "anyio_backend" in request.fixturenames:
         request.getfixturevalue("nothing_left")
 
@@ -81,28 +83,21 @@ def _guarded(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 async def nothing_left() -> AsyncIterator[None]:
     """Fail a test that leaves tasks, or objects that complain when they are collected."""
-    before = _tasks()
-    yield
-    # What the test dropped complains now; pytest turns complaints into an error of this test.
-    gc.collect()
-    await anyio.wait_all_tasks_blocked()
-    assert _tasks() <= before, "tasks are left"
+    async with no_tasks_left():
+        yield
 
 
-def _tasks() -> set[object]:
-    try:
-        tasks = asyncio.all_tasks()
-    except RuntimeError:
-        root = trio.lowlevel.current_root_task()
-        assert root is not None
-        found, nurseries = {root}, list(root.child_nurseries)
-        while nurseries:
-            children = nurseries.pop().child_tasks
-            found |= children
-            nurseries += (nursery for child in children for nursery in child.child_nurseries)
-        return found
-    # The plug-in makes a task of its own for each thing that it runs.
-    return {task for task in tasks if "TestRunner" not in task.get_coro().__qualname__}
+@pytest.fixture
+def guard(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves sockets or stuck connections, or that shows the key."""
+    with no_sockets_left(), no_slots_stuck(), key_never_shown(request.node):
+        yield
+
+
+@pytest.fixture(params=["own", "httpx", "httpx2"])
+def http(request: pytest.FixtureRequest) -> HTTP:
+    """Give whose connections the test uses: our own, or those of a caller's client."""
+    return HTTP(request.param)
 
 
 @pytest.fixture

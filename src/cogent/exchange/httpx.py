@@ -162,6 +162,9 @@ class HTTPXExchange:
         if response.status_code == 407:
             raise proxy_refusal(f"407 {response.reason_phrase}")
         headers = {name.lower(): value for name, value in response.headers.items()}
+        if {"content-length", "transfer-encoding"} <= headers.keys():
+            # RFC 9112, section 6.3: so answers are smuggled.
+            raise BadResponse("the answer tells its length in two ways, as chunks and as a number")
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding in ("gzip", "deflate"):
             # The library's own decoder would abandon its generators where the data is broken.
