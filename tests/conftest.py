@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 from trio.testing import MockClock
 
+from .support.certificates import Certificates
 from .support.guard import key_never_shown, no_slots_stuck, no_sockets_left, no_tasks_left
 from .support.http_clients import HTTP
 from .support.script_server import ScriptServer
@@ -98,6 +99,11 @@ def guard(request: pytest.FixtureRequest) -> Iterator[None]:
 def http(request: pytest.FixtureRequest) -> HTTP:
     """Give whose connections the test uses: our own, or those of a caller's client."""
     return HTTP(request.param)
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

@@ -45,12 +45,19 @@ class Request:
 
 
 class Connection:
-    """One accepted connection."""
+    """One accepted connection.
+
+    Attributes:
+        requests: All requests that were read.
+        played: The script is over; the client has not left yet.
+        ended: The connection is closed.
+    """
 
     def __init__(self, server: ScriptServer, sock: socket.socket) -> None:
         self.server = server
         self.requests: list[Request] = []
         self.client_left = False
+        self.played = False
         self.ended = False
         self._sock = sock
         self._buffer = b""
@@ -98,6 +105,11 @@ class Connection:
                 self._shake_hands(self._sock)
             for step in script:
                 step(self)
+
+            def play() -> None:
+                self.played = True
+
+            self.server.note(play)
             while self._sock.fileno() >= 0:
                 self._more()
         except ClientLeft:
