@@ -22,6 +22,8 @@ from .support.script_server import ScriptServer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from cogent import Client
+
 # The same examples in every run; HYPOTHESIS_PROFILE=search looks for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", max_examples=5_000, deadline=None, database=None)
@@ -99,6 +101,13 @@ def guard(request: pytest.FixtureRequest) -> Iterator[None]:
 def http(request: pytest.FixtureRequest) -> HTTP:
     """Give whose connections the test uses: our own, or those of a caller's client."""
     return HTTP(request.param)
+
+
+@pytest.fixture
+async def client(http: HTTP) -> AsyncIterator[Client]:
+    """Give an open `Client` with such connections."""
+    async with http.opened() as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
