@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import selectors
 import socket
@@ -95,6 +96,14 @@ def guard(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves sockets or stuck connections, or that shows the key."""
     with no_sockets_left(), no_slots_stuck(), key_never_shown(request.node):
         yield
+
+
+@pytest.fixture
+def no_log() -> Iterator[None]:
+    """Let nobody keep a log, where its time or memory would count."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture(params=["own", "httpx", "httpx2"])
