@@ -31,6 +31,16 @@ settings.register_profile("search", max_examples=5_000, deadline=None, database=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+MARKED = pytest.StashKey[list[pytest.Item]]()
+"""The tests of the fault scorecard, before any are left out by name or mark."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marked = (item for item in items if item.get_closest_marker("scorecard") is not None)
+    config.stash[MARKED] = list(marked)
+
+
 def pytest_collection_finish() -> None:
     """Take what is alive by now out of every later collection, so that each is fast."""
     gc.collect()

@@ -227,6 +227,7 @@ async def test_task_cancel(serve, client):
 # The stop button.
 
 
+@pytest.mark.scorecard(42)
 async def test_cancel_while_waiting(serve):
     """`cancel` from another task ends the reader's loop, without a final chunk."""
     server = serve(FIRST)
