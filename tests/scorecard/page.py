@@ -44,8 +44,8 @@ Around every one of these tests stands a guard. It fails the test if a task or a
 a slot or a connection of a pool is not given back, if anything warns, also when it is collected,
 or if the key is in a log, in the output, or in the traceback of an error.
 
-This page is made by `python -m tests.scorecard.page`, and only where all these tests pass. Its column
-"on" has the event loops, and whose connections were used.
+This page is made by `python -m tests.scorecard.page`, and only where all these tests pass. Its
+column "on" has the event loops, and whose connections were used.
 """
 
 

@@ -72,7 +72,8 @@ def _leave_if_answered(pool: Any) -> None:
     """Make the pool take another connection, where the one at hand has an answer already."""
     for connection in innermost_connections(pool):
         state = getattr(connection, "_h11_state", None)
-        begins = state is not None and not connection.is_idle() and str(state.our_state) == "IDLE"
-        if begins and state.trailing_data[0]:
+        if state is None or connection.is_idle():
+            continue  # of HTTP/2, or not the one at hand
+        if str(state.our_state) == "IDLE" and state.trailing_data[0]:
             library = import_module(type(pool).__module__.partition(".")[0])
             raise library.ConnectionNotAvailable
