@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import selectors
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
-import trio
 from hypothesis import settings
 from trio.testing import MockClock
 
+from .support.certificates import Certificates
+from .support.guard import key_never_shown, no_slots_stuck, no_sockets_left, no_tasks_left
+from .support.http_clients import HTTP
 from .support.script_server import ScriptServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from cogent import Client
+
 # The same examples in every run; HYPOTHESIS_PROFILE=search looks for new ones.
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", max_examples=5_000, deadline=None, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+MARKED = pytest.StashKey[list[pytest.Item]]()
+"""The tests of the fault scorecard, before any are left out by name or mark."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    marked = (item for item in items if item.get_closest_marker("scorecard") is not None)
+    config.stash[MARKED] = list(marked)
 
 
 def pytest_collection_finish() -> None:
@@ -74,6 +88,8 @@ def virtual_time(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]
 
 @pytest.fixture(autouse=True)
 def _guarded(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("scorecard") is not None:
+        request.getfixturevalue("guard")
     if "anyio_backend" in request.fixturenames:
         request.getfixturevalue("nothing_left")
 
@@ -81,28 +97,41 @@ def _guarded(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 async def nothing_left() -> AsyncIterator[None]:
     """Fail a test that leaves tasks, or objects that complain when they are collected."""
-    before = _tasks()
+    async with no_tasks_left():
+        yield
+
+
+@pytest.fixture
+def guard(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves sockets or stuck connections, or that shows the key."""
+    with no_sockets_left(), no_slots_stuck(), key_never_shown(request.node):
+        yield
+
+
+@pytest.fixture
+def no_log() -> Iterator[None]:
+    """Let nobody keep a log, where its time or memory would count."""
+    logging.disable()
     yield
-    # What the test dropped complains now; pytest turns complaints into an error of this test.
-    gc.collect()
-    await anyio.wait_all_tasks_blocked()
-    assert _tasks() <= before, "tasks are left"
+    logging.disable(logging.NOTSET)
 
 
-def _tasks() -> set[object]:
-    try:
-        tasks = asyncio.all_tasks()
-    except RuntimeError:
-        root = trio.lowlevel.current_root_task()
-        assert root is not None
-        found, nurseries = {root}, list(root.child_nurseries)
-        while nurseries:
-            children = nurseries.pop().child_tasks
-            found |= children
-            nurseries += (nursery for child in children for nursery in child.child_nurseries)
-        return found
-    # The plug-in makes a task of its own for each thing that it runs.
-    return {task for task in tasks if "TestRunner" not in task.get_coro().__qualname__}
+@pytest.fixture(params=["own", "httpx", "httpx2"])
+def http(request: pytest.FixtureRequest) -> HTTP:
+    """Give whose connections the test uses: our own, or those of a caller's client."""
+    return HTTP(request.param)
+
+
+@pytest.fixture
+async def client(http: HTTP) -> AsyncIterator[Client]:
+    """Give an open `Client` with such connections."""
+    async with http.opened() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

@@ -299,6 +299,7 @@ async def test_eager_tools_start_while_the_model_speaks(dialect):
     assert kinds.count("tool_result") == 1
 
 
+@pytest.mark.scorecard(36)
 @every_dialect
 @pytest.mark.parametrize("eager", [False, True], ids=["", "eager"])
 async def test_half_a_call_is_never_run(dialect, eager):
@@ -414,6 +415,7 @@ async def test_the_same_call_again_is_noticed():
     assert notice.data == {"call_id": "c0", "name": "search"}
 
 
+@pytest.mark.scorecard(42)
 @beside
 @pytest.mark.parametrize("how", ["cancel", "scope"])
 async def test_leaving_while_tools_run_cancels_them(live, how):

@@ -83,6 +83,7 @@ async def test_connect_timeout_is_the_transports():
     assert transport.exchanges[0].call.connect_timeout == 3
 
 
+@pytest.mark.scorecard(4, 11, 29, 30)
 @pytest.mark.parametrize(
     ("script", "phase"),
     [
@@ -105,6 +106,7 @@ async def test_first_content(script, phase):
     assert len(transport.exchanges) == 1
 
 
+@pytest.mark.scorecard(28, 29, 30)
 @pytest.mark.parametrize("rest", [[HANG], ALIVE, [1, b"d"] * 5000], ids=["no", "comments", "bytes"])
 async def test_between_content(rest):
     """An answer that stops coming is stalled, whatever else comes; its text is on the error."""
@@ -305,6 +307,7 @@ async def test_stop_reason_then_a_slow_reader():
     assert final.metadata["clean_end"] is True
 
 
+@pytest.mark.scorecard(21)
 @pytest.mark.parametrize("end", [[], [StreamInterrupted("cut")]])
 async def test_stop_reason_without_the_marker(end):
     """A stop reason is evidence enough, however the bytes end."""

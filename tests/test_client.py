@@ -32,6 +32,8 @@ from cogent import (
 from cogent.exchange.own_client import _default_context
 
 from .support.cancelling import CancelledAt
+from .support.guard import KEY, check_pool
+from .support.http_clients import HTTP
 from .support.script_server import (
     answer,
     document,
@@ -46,10 +48,12 @@ from .support.script_server import (
 
 HELLO = forever(read, send(answer("Hel", "lo")))
 NOTHING = {"stalled": 0, "retried": 0, "unknown_events": 0}
+EFFORT = int(os.environ.get("COGENT_FUZZ", "1"))
+"""How many times as often the slow searches look."""
 
 
 def model(server, **more) -> Model:
-    return Model("openai-compatible:m-1", base_url=server.url, **more)
+    return Model("openai-compatible:m-1", base_url=server.url, api_key=KEY, **more)
 
 
 async def ask(model: Model) -> str:
@@ -171,6 +175,7 @@ async def test_its_timeouts_and_policy_are_the_default(serve):
             assert chunks._call._deadlines._timeouts.total == 8
 
 
+@pytest.mark.scorecard(43)
 async def test_calls_queue_here(serve):
     """With n connections the call after the n-th waits for its turn, and not in the pool."""
     gate = threading.Event()
@@ -196,6 +201,7 @@ async def test_calls_queue_here(serve):
     assert server.accepted == 3
 
 
+@pytest.mark.scorecard(43)
 async def test_cancelled_in_the_queue(serve):
     """Calls that are cancelled while they queue take no slot with them."""
     gate = threading.Event()
@@ -245,8 +251,13 @@ async def _read(chunks) -> None:
         pass
 
 
-async def test_churn(serve):
-    """Cancelled calls, at any moment of their lives, cost no connection for good."""
+@pytest.mark.scorecard(43)
+@pytest.mark.timeout(120 * EFFORT)
+async def test_churn(serve, http):
+    """Cancelled calls, at any moment of their lives, cost no connection for good.
+
+    A caller's client has no limit here: where its own pool queues, it is the library's affair.
+    """
     server = serve(HELLO)
     moments = random.Random(7)
     done = []
@@ -255,28 +266,32 @@ async def test_churn(serve):
         with anyio.move_on_after(patience):
             done.append(await ask(shared))
 
-    async with Client(max_connections=8, retry=RetryPolicy(max_retries=0)) as client:
+    limit = 8 if http.kind == "own" else None
+    async with http.opened(limit=limit, retry=RetryPolicy(max_retries=0)) as client:
         shared = model(server, client=client)
-        async with anyio.create_task_group() as tasks:
-            for number in range(200):
-                tasks.start_soon(one, 60 if number % 3 else moments.uniform(0, 0.3))
-        assert set(done) == {"Hello"}
-        assert len(done) >= 133
-        assert stuck(client) == []
-        assert free(client) == 8
+        for _ in range(EFFORT):
+            done.clear()
+            async with anyio.create_task_group() as tasks:
+                for number in range(60):
+                    tasks.start_soon(one, 60 if number % 3 else moments.uniform(0, 0.3))
+            assert set(done) == {"Hello"}
+            assert len(done) >= 40
+            check_pool(HTTP.pool(client))
+        assert limit is None or free(client) == limit
         done.clear()
         async with anyio.create_task_group() as tasks:
-            for _ in range(50):
+            for _ in range(20):
                 tasks.start_soon(one, 60)
-        assert done == ["Hello"] * 50
-        assert stuck(client) == []
-        assert len(pool_of(client).connections) <= 8
+        assert done == ["Hello"] * 20
+        check_pool(HTTP.pool(client))
+        assert limit is None or len(HTTP.pool(client).connections) <= limit
 
 
-async def test_cancelled_at_every_wait(serve):
+@pytest.mark.scorecard(42)
+async def test_cancelled_at_every_wait(serve, http):
     """Wherever in a call it is cancelled: nothing is left, and the next call succeeds."""
     server = serve(HELLO)
-    async with Client(max_connections=1) as client:
+    async with http.opened(limit=1) as client:
         shared = model(server, client=client)
         for n in itertools.count(1):
             with anyio.CancelScope() as scope:
@@ -284,13 +299,14 @@ async def test_cancelled_at_every_wait(serve):
             if not scope.cancelled_caught:
                 assert text == "Hello"
                 break
-            assert stuck(client) == []
-            assert free(client) == 1
+            check_pool(HTTP.pool(client))
+            assert http.kind != "own" or free(client) == 1
             gc.collect()
         assert n > 5
         assert await ask(shared) == "Hello"
 
 
+@pytest.mark.scorecard(50)
 async def test_left_with_a_stream_open(serve):
     """Leaving the client ends what runs on it, with an error of ours."""
     server = serve([read, send(head(), part(said("Hel")))])

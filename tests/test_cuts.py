@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cogent import Client, Model, Settings
-from cogent.errors import CogentError, StreamInterrupted, StreamTruncated
+from cogent.errors import CogentError, NoResponse, StreamInterrupted, StreamTruncated
+from cogent.testing import Emulator, Fault, Reply
 from cogent.wire import DIALECTS
 from tests.recordings.replay import ReplayServer, chunked_and_cut, too_short, until_closed
+from tests.support.guard import KEY
 from tests.support.reference import reference, requires_reference
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ PROVIDER_OF["openai-responses"] = "openai-responses"
 
 FRAMINGS = {"chunked, cut": False, "until closed": True, "too short": False}
 """How a body ends over a socket, and whether HTTP calls that a clean end."""
+
+ROWS = {"chunked, cut": 15, "until closed": 16, "too short": 17}
+"""Of the scorecard."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,9 @@ def reference_vectors() -> tuple[list[Vector], Counter[str]]:
 REFERENCE, NOT_SPOKEN = reference_vectors()
 VECTORS = [*REFERENCE, anthropic_vector(), ollama_vector()]
 every_vector = pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.id)
-every_framing = pytest.mark.parametrize("framing", FRAMINGS)
+every_framing = pytest.mark.parametrize(
+    "framing", [pytest.param(each, marks=pytest.mark.scorecard(ROWS[each])) for each in FRAMINGS]
+)
 
 
 class Summary:
@@ -234,11 +241,14 @@ def server() -> Iterator[ReplayServer]:
 
 
 @every_framing
-async def test_a_connection_ends_at_every_offset(framing, server, summary):
+@pytest.mark.usefixtures("no_log")
+async def test_a_connection_ends_at_every_offset(framing, server, http, summary):
+    """On our own client at each; on a caller's, which reads alike, at every 16th and the last."""
     clean = FRAMINGS[framing]
     differing = {}
-    async with Client(max_connections=1) as client:
-        for offset in OFFSETS:
+    offsets = OFFSETS if http.kind == "own" else [*OFFSETS[::16], *OFFSETS[-16:]]
+    async with http.opened(limit=1) as client:
+        for offset in offsets:
             chunks, error = await read(f"{server.url}/{key(framing, offset)}", client)
             found = difference(SMALLEST, offset, chunks, error, clean=clean)
             if error is not None:
@@ -255,9 +265,33 @@ async def test_a_connection_ends_at_every_offset(framing, server, summary):
     assert differing == {}
 
 
+@pytest.mark.scorecard(18)
+@pytest.mark.parametrize("framing", ["chunked", "length", "close"])
+async def test_a_connection_is_reset(framing, http, summary):
+    """Of the text that was due the kernel may drop some; there is never more, and no success."""
+    offsets = range(0, SMALLEST.terminal_offset, 16)
+    replies = [
+        Reply(body=SMALLEST.body, framing=framing, fault=Fault(reset_at=offset))
+        for offset in offsets
+    ]
+    with Emulator(replies) as emulator:
+        async with http.opened() as client:
+            for offset in offsets:
+                chunks, error = await read(emulator.url + "/v1", client)
+                text = "".join(chunk.content for chunk in chunks)
+                assert SMALLEST.due(offset).startswith(text)
+                if error is None:
+                    assert offset >= SMALLEST.finish_offset
+                    assert text == SMALLEST.text
+                else:
+                    assert isinstance(error, NoResponse | StreamTruncated)
+                    assert error.partial.content == text
+                summary.counts["reset over sockets"] += 1
+
+
 async def read(base_url: str, client: Client) -> tuple[list[Chunk], CogentError | None]:
     provider = PROVIDER_OF[SMALLEST.dialect]
-    model = Model(f"{provider}:cut", api_key="sk-test", base_url=base_url, client=client)
+    model = Model(f"{provider}:cut", api_key=KEY, base_url=base_url, client=client)
     chunks = []
     try:
         async for chunk in model.stream("Go on.", settings=Settings(max_retries=0)):

@@ -17,6 +17,7 @@ import pytest
 
 from cogent import APIError, Client, Model, RunStream, UsageError
 
+from .support.guard import KEY
 from .support.script_server import (
     DONE,
     LAST,
@@ -46,7 +47,8 @@ asyncio_only = pytest.mark.parametrize(
 
 
 def stream(server, **more) -> RunStream:
-    return Model("openai-compatible:m-1", base_url=server.url, **more).stream("hi")
+    model = Model("openai-compatible:m-1", base_url=server.url, api_key=KEY, **more)
+    return model.stream("hi")
 
 
 async def texts(chunks) -> list[str]:
@@ -90,9 +92,10 @@ async def test_bare_loop_without_a_client(serve):
     closed_now(server)
 
 
-async def test_created_and_never_iterated(serve):
+@pytest.mark.scorecard(46)
+async def test_created_and_never_iterated(serve, client):
     """A stream that is not used sends nothing and does not complain."""
-    assert repr(stream(server := serve())) == "<RunStream new, 0 chunks handed out>"
+    assert repr(stream(server := serve(), client=client)) == "<RunStream new, 0 chunks handed out>"
     gc.collect()
     assert server.accepted == 0
 
@@ -100,12 +103,13 @@ async def test_created_and_never_iterated(serve):
 # Left early.
 
 
-async def test_bare_break_warns_once(serve):
+@pytest.mark.scorecard(46)
+async def test_bare_break_warns_once(serve, client):
     """A bare `break` is released by the collector, with one warning that names the class."""
     server = serve(FIRST)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        async for _ in stream(server):
+        async for _ in stream(server, client=client):
             break
         await collected(server)
     ours = [str(w.message) for w in seen if "RunStream" in str(w.message)]
@@ -115,24 +119,26 @@ async def test_bare_break_warns_once(serve):
     assert all("Async generator 'httpx" in text or "'httpcore" in text for text in others)
 
 
+@pytest.mark.scorecard(46, 48)
 @pytest.mark.parametrize("entered", [lambda stream: stream, aclosing], ids=["with", "aclosing"])
-async def test_break_inside_async_with(serve, entered):
+async def test_break_inside_async_with(serve, entered, client):
     """Leaving by `break` closes before the next statement; closing again does nothing."""
     server = serve(FIRST)
-    async with entered(stream(server)) as chunks:
+    async with entered(stream(server, client=client)) as chunks:
         async for _ in chunks:
             break
     closed_now(server)
     await chunks.aclose()
 
 
-async def test_exception_in_the_body(serve):
+@pytest.mark.scorecard(47)
+async def test_exception_in_the_body(serve, client):
     """An exception of the body comes out as it is, and the stream is closed."""
     server = serve(FIRST)
     error = LookupError("mine")
 
     async def body() -> None:
-        async with stream(server) as chunks:
+        async with stream(server, client=client) as chunks:
             async for _ in chunks:
                 raise error
 
@@ -158,10 +164,11 @@ async def test_final_chunk_then_break(serve):
 # Cancelled from outside.
 
 
-async def test_scope_timeout_while_waiting(serve):
+@pytest.mark.scorecard(51)
+async def test_scope_timeout_while_waiting(serve, client):
     """A scope that ends the wait for a chunk of a bare loop closes the stream at once."""
     server = serve(FIRST)
-    chunks = stream(server)
+    chunks = stream(server, client=client)
     with anyio.move_on_after(0.05) as scope:
         assert await texts(chunks) == []
     assert scope.cancelled_caught
@@ -170,42 +177,46 @@ async def test_scope_timeout_while_waiting(serve):
         await anext(chunks)
 
 
-async def test_scope_timeout_while_the_body_works(serve):
+@pytest.mark.scorecard(51)
+async def test_scope_timeout_while_the_body_works(serve, client):
     """A scope that ends the body's own work closes the stream on the way out."""
     server = serve(FIRST)
     with anyio.move_on_after(0.05) as scope:
-        async with stream(server) as chunks:
+        async with stream(server, client=client) as chunks:
             async for _ in chunks:
                 await anyio.sleep_forever()
     assert scope.cancelled_caught
     closed_now(server)
 
 
-async def test_fail_after_is_the_callers(serve):
+@pytest.mark.scorecard(51)
+async def test_fail_after_is_the_callers(serve, client):
     """A caller's own `TimeoutError` comes out as the caller's, not as an error of ours."""
     server = serve(FIRST)
     with pytest.raises(TimeoutError) as caught, anyio.fail_after(0.05):
-        await texts(stream(server))
+        await texts(stream(server, client=client))
     assert type(caught.value) is TimeoutError
     closed_now(server)
 
 
+@pytest.mark.scorecard(51)
 @asyncio_only
-async def test_wait_for(serve):
+async def test_wait_for(serve, client):
     """`asyncio.wait_for` around a wait for a chunk closes the stream at once."""
     server = serve(FIRST)
-    chunks = stream(server)
+    chunks = stream(server, client=client)
     await anext(chunks)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(anext(chunks), 0.05)
     closed_now(server)
 
 
+@pytest.mark.scorecard(42)
 @asyncio_only
-async def test_task_cancel(serve):
+async def test_task_cancel(serve, client):
     """`Task.cancel` in a bare loop closes the stream at once."""
     server = serve(FIRST)
-    task = asyncio.create_task(texts(stream(server)))
+    task = asyncio.create_task(texts(stream(server, client=client)))
     await server.until_requests(1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -216,6 +227,7 @@ async def test_task_cancel(serve):
 # The stop button.
 
 
+@pytest.mark.scorecard(42)
 async def test_cancel_while_waiting(serve):
     """`cancel` from another task ends the reader's loop, without a final chunk."""
     server = serve(FIRST)
@@ -258,6 +270,7 @@ async def test_cancel_before_use(serve):
     assert server.accepted == 0
 
 
+@pytest.mark.scorecard(44)
 async def test_cancel_while_connecting(full_backlog):
     """`cancel` ends the wait for a connection."""
     chunks = Model("openai-compatible:m-1", base_url=full_backlog).stream("hi")
@@ -287,11 +300,12 @@ async def test_three_tasks_in_turn(serve):
     closed_now(server)
 
 
-async def test_two_tasks_at_once(serve):
+@pytest.mark.scorecard(49)
+async def test_two_tasks_at_once(serve, client):
     """The second of two readers is refused; the first one does not notice."""
     gate = threading.Event()
     server = serve([read, hold(gate), send(answer(*HELLO))])
-    chunks = stream(server)
+    chunks = stream(server, client=client)
     got: list[str] = []
 
     async def reader() -> None:
@@ -306,10 +320,11 @@ async def test_two_tasks_at_once(serve):
     assert got == list(HELLO)
 
 
-async def test_aclose_while_another_task_reads(serve):
+@pytest.mark.scorecard(48)
+async def test_aclose_while_another_task_reads(serve, client):
     """Closing wakes a reader, with an error that says so; it returns once all is released."""
     server = serve(FIRST)
-    chunks = stream(server)
+    chunks = stream(server, client=client)
 
     async def reader() -> None:
         with pytest.raises(UsageError, match="closed by another task"):
@@ -337,13 +352,14 @@ async def _bare_body(chunks):
         yield chunk.content
 
 
+@pytest.mark.scorecard(46)
 @pytest.mark.parametrize("body", [_guarded_body, _bare_body])
-async def test_generator_dropped_by_a_web_server(serve, body, anyio_backend_name):
+async def test_generator_dropped_by_a_web_server(serve, body, anyio_backend_name, client):
     """A caller's generator that is dropped is closed by the collector, and the loop lives on."""
     server = serve(FIRST, [read, send(answer(*HELLO))])
 
     async def respond() -> None:
-        async for _ in body(stream(server)):
+        async for _ in body(stream(server, client=client)):
             raise ConnectionError("the browser is gone")
 
     with warnings.catch_warnings(record=True) as seen:
@@ -355,7 +371,7 @@ async def test_generator_dropped_by_a_web_server(serve, body, anyio_backend_name
     assert len(ours) == (body is _bare_body)
     if body is _guarded_body:
         assert len(seen) == (anyio_backend_name == "trio")  # about the caller's generator
-    assert await texts(stream(server)) == list(HELLO)
+    assert await texts(stream(server, client=client)) == list(HELLO)
 
 
 # The end of the answer, and of the body.
@@ -364,27 +380,30 @@ async def test_generator_dropped_by_a_web_server(serve, body, anyio_backend_name
 ENDS = {"trickle": [trickle(part(b": more\n\n"))], "silence": [], "no last chunk": [fin]}
 
 
+@pytest.mark.scorecard(19, 20)
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
-async def test_marker_then_no_end_of_the_body(serve, end):
+async def test_marker_then_no_end_of_the_body(serve, end, client):
     """The final chunk comes with the marker; a body that goes on, or is cut, is left behind."""
     server = serve([read, send(head(), *map(part, (said("Hi"), STOP, DONE))), *end])
-    async with stream(server) as chunks:
+    async with stream(server, client=client) as chunks:
         final = [chunk async for chunk in chunks if chunk.is_final]
         assert final[0].metadata["clean_end"] is True
         closed_now(server)
     assert chunks.response.finish_reason == "stop"
 
 
-async def test_stop_reason_then_silence(serve, monkeypatch):
+@pytest.mark.scorecard(21)
+async def test_stop_reason_then_silence(serve, monkeypatch, client):
     """After a stop reason silence is the end, told as such."""
     monkeypatch.setattr("cogent.call.deadlines.SILENCE_AFTER_STOP", 0.05)
     server = serve([read, send(head(), part(said("Hi")), part(STOP))])
-    chunks = stream(server)
+    chunks = stream(server, client=client)
     assert await texts(chunks) == ["Hi"]
     assert chunks.response.metadata["clean_end"] is False
     closed_now(server)
 
 
+@pytest.mark.scorecard(34)
 async def test_provider_error_after_half_the_text(serve):
     """An error event is raised after the text before it, which it carries; again if asked again."""
     server = serve([read, send(head(), part(said("Hel") + failure("overloaded_error")), LAST)])

@@ -90,6 +90,7 @@ IN_THE_BODY = {
 }
 
 
+@pytest.mark.scorecard(6, 7, 9, 10, 13)
 @pytest.mark.parametrize(("steps", "error"), BEFORE_THE_HEAD.values(), ids=BEFORE_THE_HEAD)
 async def test_faults_before_the_head(serve, transport, steps, error):
     """The same fault is the same error on both loops and libraries, with its cause."""
@@ -179,6 +180,7 @@ async def test_illegal_header(serve, transport, value):
     assert not server.requests
 
 
+@pytest.mark.scorecard(43)
 async def test_calls_queue_for_a_slot(serve):
     """With all slots taken a call waits before the client's pool and not in it."""
     gate = threading.Event()
@@ -216,6 +218,7 @@ async def test_slot_of_a_dropped_exchange(serve):
     await transport.aclose()
 
 
+@pytest.mark.scorecard(43)
 async def test_deadline_and_cancel_while_queued(serve):
     """A call that gives up in the queue leaves it, and takes no slot along."""
     server = serve(forever(read, send(document(200, b"one"))))

@@ -233,6 +233,7 @@ def test_headers_are_read_as_text():
     assert (message.text("a"), message.text("b"), message.text("c")) == ("x", "", "")
 
 
+@pytest.mark.scorecard(41)
 @pytest.mark.parametrize("chunk", [1, 7, 1000])
 @pytest.mark.parametrize("payload", [0, 100, 100_000])
 def test_the_work_is_linear(chunk, payload):

@@ -325,6 +325,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.scorecard(41)
 @pytest.mark.parametrize(("shape", "chunk"), SHAPES.values(), ids=SHAPES)
 def test_time_is_linear(shape, chunk, monkeypatch):
     """Bytes handled and lines run grow in proportion, for one long element and for many."""

@@ -89,6 +89,7 @@ def verdict(record, mode):
     return "lone_surrogate" if b"\\u" in record else "invalid_json", None
 
 
+@pytest.mark.scorecard(38)
 @requires_reference
 @pytest.mark.parametrize("vector", vectors("ndjson.json"))
 def test_vector(vector):
@@ -110,6 +111,7 @@ def test_vector(vector):
                 assert verdicts == wanted, (mode, lengths)
 
 
+@pytest.mark.scorecard(38)
 @requires_reference
 @pytest.mark.parametrize(
     "vector", [v for v in vectors("large.json") if v.values[0]["format"] == "ndjson"]
@@ -128,6 +130,7 @@ def test_large(vector):
     assert joined == vector["expect"]["all_data_sha256"]
 
 
+@pytest.mark.scorecard(40)
 @requires_reference
 @pytest.mark.parametrize(
     "vector", [v for v in vectors("limits.json") if v.values[0]["format"] == "ndjson"]
@@ -160,6 +163,7 @@ def test_limit_vector(vector):
 # --- Whatever the cutting ---
 
 
+@pytest.mark.scorecard(38)
 @pytest.mark.parametrize("mode", MODES)
 @given(data=inputs, cut=st.data(), clean=st.booleans())
 def test_every_cutting_gives_what_the_whole_input_holds(mode, data, cut, clean):
@@ -197,6 +201,7 @@ def test_a_blank_line_over_the_limit_is_an_error_for_every_cutting():
         assert read(NDJSONFramer(max_line_bytes=10), data, lengths) == ([b"1", b"2"], None)
 
 
+@pytest.mark.scorecard(40)
 def test_the_default_limit():
     """64 MiB pass; one byte more is refused while it comes."""
     assert MAX_LINE_BYTES == 64 * 1024 * 1024
@@ -212,6 +217,7 @@ def test_the_default_limit():
 # --- Rules, one by one ---
 
 
+@pytest.mark.scorecard(39)
 def test_a_record_comes_with_the_byte_that_ends_it():
     """No record waits for the next one."""
     framer = NDJSONFramer()
@@ -332,6 +338,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.scorecard(41)
 @pytest.mark.parametrize(("shape", "chunk"), SHAPES.values(), ids=SHAPES)
 def test_time_is_linear(shape, chunk):
     """Bytes handled and lines run grow in proportion, for one long record and for many."""

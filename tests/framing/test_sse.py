@@ -140,6 +140,7 @@ def built(vector):
 # --- Against vectors ---
 
 
+@pytest.mark.scorecard(38, 39)
 @requires_reference
 @pytest.mark.parametrize("vector", vectors("sse.json"))
 def test_vector(vector):
@@ -160,6 +161,7 @@ def test_vector(vector):
             assert ready_at(SSEParser(mode=mode), data) == vector["ready_at"]
 
 
+@pytest.mark.scorecard(38)
 @requires_reference
 @pytest.mark.parametrize(
     "vector", [v for v in vectors("large.json") if v.values[0]["format"] == "sse"]
@@ -179,6 +181,7 @@ def test_large(vector):
     assert joined == vector["expect"]["all_data_sha256"]
 
 
+@pytest.mark.scorecard(40)
 @requires_reference
 @pytest.mark.parametrize(
     "vector", [v for v in vectors("limits.json") if v.values[0]["format"] == "sse"]
@@ -364,6 +367,7 @@ def test_a_cut_line_end_neither_delays_an_event_nor_makes_one(chunks, counts):
     assert parser.close() == []
 
 
+@pytest.mark.scorecard(39)
 def test_an_event_comes_with_its_last_byte():
     """Whatever its line ends are."""
     data = b"data: 1\n\ndata: 2\r\rdata: 3\r\n\r\n: c\n\ndata: 4\n\r\n\ndata: 5\r\n\n"
@@ -373,6 +377,7 @@ def test_an_event_comes_with_its_last_byte():
 # --- Whatever the cutting ---
 
 
+@pytest.mark.scorecard(38)
 @pytest.mark.parametrize("mode", MODES)
 @given(data=inputs, cut=st.data(), clean=st.booleans())
 def test_every_cutting_gives_what_the_whole_input_holds(mode, data, cut, clean):
@@ -498,6 +503,7 @@ def test_a_long_event_meets_its_limit_alike_for_every_chunk_size(chunk):
             assert len(events) == (error is None)
 
 
+@pytest.mark.scorecard(40)
 def test_the_default_limit():
     """A block of 64 MiB passes; one byte more is refused."""
     assert MAX_EVENT_BYTES == 64 * 1024 * 1024
@@ -511,6 +517,7 @@ def test_the_default_limit():
         SSEFramer().feed(line + b"x\n\n")
 
 
+@pytest.mark.scorecard(29, 40)
 def test_what_is_not_kept_is_not_held():
     """Endless comments, unknown fields and keep-alives fill no buffer, a large event before or not.
 
@@ -655,6 +662,7 @@ SHAPES = {
 }
 
 
+@pytest.mark.scorecard(41)
 @pytest.mark.parametrize("keep_unknown", [True, False])
 @pytest.mark.parametrize(("shape", "chunk"), SHAPES.values(), ids=SHAPES)
 def test_time_is_linear(shape, chunk, keep_unknown):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import trustme
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -16,12 +18,16 @@ class Certificates:
 
     Attributes:
         ca: The authority's certificate.
+        stranger: The certificate of another authority.
         server: Certificate and key of this machine.
         client: Certificate and key of a client.
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._ca = trustme.CA()
+        self.stranger = folder / "stranger.pem"
+        trustme.CA().cert_pem.write_to_path(self.stranger)
         self.ca = folder / "ca.pem"
         self.server = folder / "server.pem"
         self.client = folder / "client.pem"
@@ -31,9 +37,17 @@ class Certificates:
         signed = self._ca.issue_cert("client@cogent.test")
         signed.private_key_and_cert_chain_pem.write_to_path(self.client)
 
-    def for_server(self, *, ask_client: bool = False) -> ssl.SSLContext:
+    def of(self, host: str, expires: datetime | None = None) -> Path:
+        """Give certificate and key of another server."""
+        path = self._folder / f"{host}-{expires is not None}.pem"
+        before = None if expires is None else expires - timedelta(days=1)
+        signed = self._ca.issue_cert(host, not_before=before, not_after=expires)
+        signed.private_key_and_cert_chain_pem.write_to_path(path)
+        return path
+
+    def for_server(self, server: Path | None = None, *, ask_client: bool = False) -> ssl.SSLContext:
         """Make a server's context, which may demand a client's certificate."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.ca)
-        context.load_cert_chain(self.server)
+        context.load_cert_chain(server or self.server)
         context.verify_mode = ssl.CERT_REQUIRED if ask_client else ssl.CERT_NONE
         return context

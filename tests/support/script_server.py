@@ -45,12 +45,19 @@ class Request:
 
 
 class Connection:
-    """One accepted connection."""
+    """One accepted connection.
+
+    Attributes:
+        requests: All requests that were read.
+        played: The script is over; the client has not left yet.
+        ended: The connection is closed.
+    """
 
     def __init__(self, server: ScriptServer, sock: socket.socket) -> None:
         self.server = server
         self.requests: list[Request] = []
         self.client_left = False
+        self.played = False
         self.ended = False
         self._sock = sock
         self._buffer = b""
@@ -98,6 +105,11 @@ class Connection:
                 self._shake_hands(self._sock)
             for step in script:
                 step(self)
+
+            def play() -> None:
+                self.played = True
+
+            self.server.note(play)
             while self._sock.fileno() >= 0:
                 self._more()
         except ClientLeft:
@@ -143,13 +155,17 @@ class ScriptServer:
     Args:
         scripts: One for each connection; none: it only accepts.
         tls: Speak TLS.
+        listens: Accept connections; else each is refused until `listen` is called.
 
     Attributes:
         connections: All connections, in order.
     """
 
-    def __init__(self, *scripts: Iterable[Step], tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *scripts: Iterable[Step], tls: ssl.SSLContext | None = None, listens: bool = True
+    ) -> None:
         self._tls = tls
+        self._listens = listens
         self._scripts = [tuple(script) for script in scripts] or [()]
         self.connections: list[Connection] = []
         self._gates: set[threading.Event] = set()
@@ -158,15 +174,23 @@ class ScriptServer:
         self._stopping = False
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
-        self._start(self._accept)
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        if self._listens:
+            self.listen()
         return self
+
+    def listen(self) -> None:
+        """Accept connections from now on."""
+        self._listener.listen(1024)
+        self._start(self._accept)
 
     def __exit__(self, *_: object) -> None:
         with self._changed:
             self._stopping = True
-        socket.create_connection(self._listener.getsockname()).close()
-        self._threads[0].join(BOUND)
+        if self._threads:
+            socket.create_connection(self._listener.getsockname()).close()
+            self._threads[0].join(BOUND)
         for gate in self._gates:
             gate.set()
         for connection in self.connections:
@@ -268,6 +292,11 @@ def hold(gate: threading.Event) -> Step:
     return lambda connection: connection.server.hold(gate)
 
 
+def pause(seconds: float) -> Step:
+    """Send nothing for a while."""
+    return lambda connection: connection.leaves_within(seconds)
+
+
 def trickle(data: bytes, *, every: float = 0.01) -> Step:
     """Send again and again until the client leaves."""
 
@@ -333,7 +362,11 @@ def failure(kind: str, message: str = "sorry") -> bytes:
     return f"data: {json.dumps({'error': {'type': kind, 'message': message}})}\n\n".encode()
 
 
+def events(*texts: str) -> list[bytes]:
+    """Give the events of a whole answer."""
+    return [PREAMBLE, *map(said, texts), STOP, DONE]
+
+
 def answer(*texts: str) -> bytes:
     """Give a whole streamed answer."""
-    events = [PREAMBLE, *map(said, texts), STOP, DONE]
-    return head() + b"".join(map(part, events)) + LAST
+    return head() + b"".join(map(part, events(*texts))) + LAST

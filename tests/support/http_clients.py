@@ -1,0 +1,60 @@
+"""Whose connections a call uses: our own, or a caller's client of either library."""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import httpx2
+
+from cogent import Client
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+LIBRARIES = {"httpx": httpx, "httpx2": httpx2}
+
+
+class HTTP:
+    """Opens clients of one kind.
+
+    Args:
+        kind: ``own``, ``httpx`` or ``httpx2``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    @asynccontextmanager
+    async def opened(
+        self, *, ca: Path | None = None, limit: int | None = None, **options: object
+    ) -> AsyncIterator[Client]:
+        """Give an open `Client`.
+
+        Args:
+            ca: The certificate authority to trust.
+            limit: Most connections.
+            options: More of the `Client`.
+        """
+        if self.kind == "own":
+            given = {} if ca is None else {"verify": ca}
+            async with Client(max_connections=limit, **given, **options) as client:
+                yield client
+            return
+        verify = ca is not None and ssl.create_default_context(cafile=ca)
+        library = LIBRARIES[self.kind]
+        limits = library.Limits(max_connections=limit)
+        async with (
+            library.AsyncClient(verify=verify, limits=limits) as http_client,
+            Client(http_client=http_client, **options) as client,
+        ):
+            yield client
+
+    @staticmethod
+    def pool(client: Client):
+        """Give the pool of an open client that has been used over plain HTTP."""
+        http_client = client._http_client or client.transport._own[False]
+        return http_client._transport._pool
