@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import selectors
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import trio
 from hypothesis import settings
 from trio.testing import MockClock
 
+from .support.jumping_loop import JumpingLoop
 from .support.script_server import ScriptServer
 
 if TYPE_CHECKING:
@@ -38,29 +38,6 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object
     return request.param, {"debug": True} if request.param == "asyncio" else {}
 
 
-class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: where nothing is ready, the time that would have been waited is over."""
-
-    now = 1000.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "nothing will ever happen"
-            self.now += timeout
-        return ready
-
-
-class _JumpingLoop(asyncio.SelectorEventLoop):
-    """What ``MockClock(autojump_threshold=0)`` is to trio."""
-
-    def __init__(self) -> None:
-        super().__init__(_JumpingSelector())
-
-    def time(self) -> float:
-        return self._selector.now
-
-
 @pytest.fixture(params=["asyncio", "trio"])
 def virtual_time(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
     """Give a backend whose clock jumps to the next deadline once all tasks wait.
@@ -69,7 +46,7 @@ def virtual_time(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]
     """
     if request.param == "trio":
         return "trio", {"clock": MockClock(autojump_threshold=0)}
-    return "asyncio", {"loop_factory": _JumpingLoop}
+    return "asyncio", {"loop_factory": JumpingLoop}
 
 
 @pytest.fixture(autouse=True)

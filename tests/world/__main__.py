@@ -17,29 +17,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.world", description=__doc__)
     parser.add_argument("seed", type=int, nargs="?", help="show one world, event by event")
     parser.add_argument("--seeds", default="0:1000", help="which to run, as FIRST:END")
+    parser.add_argument("--loop", default="trio", choices=["trio", "asyncio"])
     asked = parser.parse_args()
-    return many(asked.seeds) if asked.seed is None else one(asked.seed)
+    if asked.seed is None:
+        return many(asked.seeds, asked.loop)
+    return one(asked.seed, asked.loop)
 
 
-def one(seed: int) -> int:
+def one(seed: int, loop: str) -> int:
     log = Log()
     try:
-        print(run_world(seed, log).trace)
+        print(run_world(seed, log, loop=loop).trace)
     finally:
         for at, *facts in log.entries:
             print(f"{at:12.6f}", *facts, file=sys.stderr)
     return 0
 
 
-def many(seeds: str) -> int:
+def many(seeds: str, loop: str) -> int:
     first, _, end = seeds.partition(":")
     broken, ends, began = [], Counter[str](), time.monotonic()
-    run_world(int(first))  # imports what is imported late
+    run_world(int(first), loop=loop)  # imports what is imported late
     gc.collect()
     gc.freeze()
     for seed in range(int(first), int(end)):
         try:
-            ended = run_world(seed)
+            ended = run_world(seed, loop=loop)
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt):
                 raise

@@ -93,7 +93,7 @@ class Plan:
                 total=rng.choice([None, None, 9, 60]),
             ),
             limits=Limits(total_seconds=rng.choice([None, None, None, 25])),
-            calm=rng.choice([1, 0.8, 0.4]),
+            calm=rng.choice([1, 0.5, 0.1]),
         )
 
     @property
@@ -270,7 +270,7 @@ class Caller:
                     if plan.way == "raise":
                         raise OwnError
                     if plan.way == "idle":
-                        await anyio.sleep(300)  # and reads no more
+                        await anyio.sleep(90)  # and reads no more
                     if plan.way in ("break", "idle"):
                         outcome.how = "left"
                         return

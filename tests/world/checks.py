@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from cogent import ProviderError, RunError, UsageError
+from cogent import ProviderError, RetryChunk, RunError, UsageError
 
 from .callers import SECONDS_OF_CLOSING
 
@@ -30,7 +30,8 @@ def check_client(client: Client, network: Network, tasks_before: int) -> None:
     servers = [name for name in tasks if name and ("Network" in name or "testing" in name)]
     assert len(tasks) - len(servers) == tasks_before, f"tasks are left: {tasks}"
     transport = client.transport
-    slots, clients = transport._slots, transport._own.values()
+    slots = transport._slots
+    clients = [transport._callers] if client.is_callers else transport._own.values()
     pools = [each._transport._pool for each in clients]
     held = [connection for pool in pools for connection in pool.connections]
     assert not [pool._requests for pool in pools if pool._requests], "requests are left"
@@ -130,11 +131,12 @@ def _check_time(outcome: Outcome) -> None:
     plan = outcome.plan
     late = [wait for wait in outcome.waits if wait[0] > wait[1]]
     assert not late, f"waited too long: {late}"
+    assert all(c.delay <= WAIT_OF_A_RETRY for c in outcome.chunks if isinstance(c, RetryChunk))
     if plan.way in ("slow", "idle"):
         return
-    bounds = [plan.limits.total_seconds]
-    if plan.way == "complete":
-        bounds = []
+    bounds = [] if plan.way == "complete" else [plan.limits.total_seconds]
+    if plan.beside:
+        bounds.append(plan.later)
     if plan.turns == 0:
         bounds.append(plan.timeouts.total)
         tries = (plan.longest_wait + WAIT_OF_A_RETRY) * (plan.retries + 1)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
-import httpcore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from types import ModuleType
 
     from anyio.abc import TaskGroup
 
@@ -110,7 +110,9 @@ class Connection:
         odd: Bytes came on it that no server had sent.
     """
 
-    def __init__(self, number: int, weather: Weather, rng: random.Random, log: Log) -> None:
+    def __init__(
+        self, number: int, weather: Weather, rng: random.Random, log: Log, library: ModuleType
+    ) -> None:
         self.number = number
         self.taken = bytearray()
         self.odd = False
@@ -119,6 +121,7 @@ class Connection:
         self._weather = weather
         self._rng = rng
         self._log = log
+        self._library = library
         self._sent = 0  # by the server, as far as the weather let it
         self._met = weather.fault is None
 
@@ -134,7 +137,7 @@ class Connection:
             data = self.down.take(most)
         except anyio.BrokenResourceError:
             self._log("read", self.number, "reset")
-            raise httpcore.ReadError from None
+            raise self._library.ReadError from None
         self.taken += data
         self._log("read", self.number, len(data))
         return data
@@ -143,7 +146,7 @@ class Connection:
         try:
             await self.up.send(buffer)
         except anyio.BrokenResourceError:
-            raise httpcore.WriteError from None
+            raise self._library.WriteError from None
 
     async def aclose(self) -> None:
         if not self.left:
@@ -243,8 +246,9 @@ class Network:
         self._tried = 0
 
     async def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, **_: object
+        self, library: ModuleType, host: str, port: int, timeout: float | None = None, **_: object
     ) -> Connection:
+        """Connect, for ``httpcore`` or ``httpcore2``, each with errors of its own."""
         number, self._tried = self._tried, self._tried + 1
         rng = random.Random(f"{self._seed} connection {number}")
         weather = Weather.draw(rng, self._calm)
@@ -252,12 +256,12 @@ class Network:
         with anyio.move_on_after(timeout):
             await anyio.sleep(weather.delay if weather.connect != "hangs" else 1e6)
             if weather.connect == "refused":
-                raise httpcore.ConnectError("refused")
-            connection = Connection(number, weather, rng, self._log)
+                raise library.ConnectError("refused")
+            connection = Connection(number, weather, rng, self._log, library)
             self.connections.append(connection)
             self._tasks.start_soon(self._served, connection)
             return connection
-        raise httpcore.ConnectTimeout
+        raise library.ConnectTimeout
 
     @property
     def open(self) -> list[Connection]:

@@ -8,17 +8,23 @@ import random
 import secrets
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import anyio
 import httpcore
+import httpcore2
+import httpx
+import httpx2
 import trio._core._run as trio_run
 from trio.testing import MockClock
 
 from cogent import Client
+from tests.support.jumping_loop import JumpingLoop
 
 from .callers import Caller, Plan
 from .checks import check_caller, check_client
@@ -41,6 +47,7 @@ class World:
     Attributes:
         calm: Which part of the connections nothing befalls.
         closes: When the client is closed under its callers; ``None``: after the last of them.
+        library: Whose client carries the calls: our own, or a caller's of either library.
     """
 
     seed: int
@@ -49,6 +56,7 @@ class World:
     total: int | None
     calm: float
     closes: float | None
+    library: str
 
     @classmethod
     def draw(cls, seed: int) -> World:
@@ -57,11 +65,25 @@ class World:
         return cls(
             seed=seed,
             plans=tuple(Plan.draw(rng, f"{seed}-{number}") for number in range(count)),
-            per_host=rng.choice([1, 2, 100]),
-            total=rng.choice([None, None, 1, 3]),
+            per_host=rng.choice([1, 3, 100, 100]),
+            total=rng.choice([None, None, None, 2, 5]),
             calm=rng.choice([1, 0.8, 0.3]),
             closes=rng.choice([None] * 8 + [rng.uniform(0, 20)]),
+            library=rng.choice(["own", "own", "own", "httpx", "httpx2"]),
         )
+
+    def make_http_client(self) -> httpx.AsyncClient | httpx2.AsyncClient | None:
+        """Make the caller's own client, where it has one."""
+        if self.library == "own":
+            return None
+        library = httpx if self.library == "httpx" else httpx2
+        return library.AsyncClient(verify=False, limits=library.Limits(max_connections=None))
+
+    def make_client(self, http_client: httpx.AsyncClient | httpx2.AsyncClient | None) -> Client:
+        """Make the client that the callers share."""
+        if http_client is not None:
+            return Client(http_client=http_client)
+        return Client(max_connections_per_host=self.per_host, max_connections=self.total)
 
 
 @dataclass(frozen=True)
@@ -77,26 +99,29 @@ class Ended:
         return hashlib.sha256(repr(self.log.entries).encode()).hexdigest()
 
 
-def run_world(seed: int, log: Log | None = None) -> Ended:
-    """Let the world of a seed happen.
+def run_world(seed: int, log: Log | None = None, *, loop: str = "trio") -> Ended:
+    """Let the world of a seed happen, on ``trio`` or on ``asyncio``.
 
     Raises:
         AssertionError: A promise was broken.
         BaseException: Something else went wrong; nothing is caught.
     """
-    clock = MockClock(autojump_threshold=0)
+    options: dict[str, object] = {"loop_factory": JumpingLoop}
+    if loop == "trio":
+        options = {"clock": MockClock(autojump_threshold=0)}
     with _repeatable(seed), _complaints() as complaints:
         ended = anyio.run(
-            _live, World.draw(seed), log or Log(), backend="trio", backend_options={"clock": clock}
+            _live, World.draw(seed), loop, log or Log(), backend=loop, backend_options=options
         )
     assert not complaints, complaints
     return ended
 
 
-async def _live(world: World, log: Log) -> Ended:
+async def _live(world: World, loop: str, log: Log) -> Ended:
     everybody = anyio.Event()
     tasks_before = len(anyio.get_running_tasks())
-    client = Client(max_connections_per_host=world.per_host, max_connections=world.total)
+    callers_own = world.make_http_client()
+    client = world.make_client(callers_own)
     callers = [Caller(plan, client, log) for plan in world.plans]
     servers = Servers(world.seed, {plan.name: plan for plan in world.plans}, log)
 
@@ -112,7 +137,7 @@ async def _live(world: World, log: Log) -> Ended:
                 world.seed, world.calm, tasks=serving, serve=servers.serve, log=log
             )
             calling.start_soon(called)
-            with patch.object(httpcore.TrioBackend, "connect_tcp", network.connect_tcp):
+            with _replacing(loop, network):
                 async with client:
                     with anyio.move_on_after(world.closes):
                         await everybody.wait()
@@ -122,6 +147,8 @@ async def _live(world: World, log: Log) -> Ended:
                     closed = anyio.current_time()
                 assert anyio.current_time() - closed < 1, "the client took its time to close"
                 await everybody.wait()
+                if callers_own is not None:
+                    await callers_own.aclose()
             assert not network.open, "connections are open"
         gc.collect()
         await anyio.wait_all_tasks_blocked()
@@ -129,6 +156,19 @@ async def _live(world: World, log: Log) -> Ended:
     for caller in callers:
         check_caller(caller.outcome, servers.served, closed=world.closes is not None)
     return Ended(log, tuple(caller.outcome for caller in callers))
+
+
+@contextmanager
+def _replacing(loop: str, network: Network) -> Iterator[None]:
+    """Put a network, and the world's time, under both libraries."""
+    with ExitStack() as stack:
+        for library in (httpcore, httpcore2):
+            backend = library.TrioBackend if loop == "trio" else library.AnyIOBackend
+            connect = staticmethod(partial(network.connect_tcp, library))
+            stack.enter_context(patch.object(backend, "connect_tcp", connect))
+            clock = SimpleNamespace(monotonic=anyio.current_time)
+            stack.enter_context(patch.object(library._async.http11, "time", clock))
+        yield
 
 
 @contextmanager
