@@ -7,12 +7,11 @@ import multiprocessing
 import os
 import sys
 import time
-import traceback
 from collections import Counter
 
 from .targets import TARGETS, attempt
 
-BATCH = 5_000
+BATCH = 1_000
 SHOWN = 3
 """Of each target and batch, how many broken promises are shown."""
 
@@ -23,11 +22,12 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=1_000_000, help="how many in all")
     parser.add_argument("--seed", type=int, default=0, help="begin with another number")
     parser.add_argument("--number", type=int, help="try this one alone")
+    parser.add_argument("--seconds", type=float, help="stop after so many")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     targets = asked.target or list(TARGETS)
     if asked.number is not None:
-        print(repr(attempt(targets[0], asked.number)))
+        print(repr(attempt(*targets, asked.number)))
         return 0
     each = -(-asked.inputs // len(targets))
     batches = [
@@ -35,10 +35,10 @@ def main() -> int:
         for first in range(asked.seed, asked.seed + each, BATCH)
         for target in targets
     ]
-    return report(batches, asked.jobs)
+    return report(batches, asked.jobs, asked.seconds)
 
 
-def report(batches: list[tuple[str, int, int]], jobs: int) -> int:
+def report(batches: list[tuple[str, int, int]], jobs: int, limit: float | None) -> int:
     """Try the batches side by side, and print what came of each target."""
     began = time.monotonic()
     tried, broken, errors = Counter[str](), Counter[str](), Counter[str]()
@@ -51,6 +51,8 @@ def report(batches: list[tuple[str, int, int]], jobs: int) -> int:
             broken[target] += len(shown)
             for line in shown[:SHOWN]:
                 print(line, flush=True)
+            if limit is not None and time.monotonic() - began > limit:
+                break
     for target in tried:
         rate = tried[target] / seconds[target]
         told = f"{errors[target] / tried[target]:4.0%} end in an error; broken: {broken[target]}"
@@ -68,9 +70,9 @@ def try_batch(batch: tuple[str, int, int]) -> tuple[str, int, float, int, list[s
     for number in range(first, end):
         try:
             raised += attempt(target, number) is not None
-        except Exception as error:
-            told = traceback.format_exception_only(error)[-1].strip()
-            shown.append(f"python -m tests.fuzz {target} --number {number}: {told[:300]}")
+        except Exception as error:  # noqa: BLE001 - every one of them is told
+            told = repr(error)[:300]
+            shown.append(f"python -m tests.fuzz {target} --number {number}: {told}")
     return target, end - first, time.process_time() - began, raised, shown
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 from copy import deepcopy
 from functools import cache
@@ -30,6 +29,7 @@ from tests.wire.outcome import fixture_files
 from tests.wire.test_totality import DOCUMENTS, ODD, SCRAPS, frames_of
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable
 
 FRAME_BYTES = 500
@@ -90,10 +90,23 @@ def requests(dialect: str) -> list[bytes]:
         settings=Settings(max_tokens=16, temperature=0.5),
     )
     written = [dump(DIALECTS[dialect].encode_request(own, Quirks()))]
-    recorded = (each.meta["request_json"] for each in every_recording()
-                if DIALECT_OF.get(each.wire) == dialect)  # fmt: skip
-    bodies = [json.dumps(body).encode() for body in recorded if isinstance(body, dict)]
-    return written + [body for body in bodies if len(body) < REQUEST_BYTES]
+    for each in every_recording():
+        body = each.meta["request_json"]
+        if DIALECT_OF.get(each.wire) == dialect and isinstance(body, dict):
+            written.append(json.dumps(body).encode())
+    return [body for body in written if len(body) < REQUEST_BYTES]
+
+
+def errors(_: str) -> list[bytes]:
+    """Give bodies of HTTP errors."""
+    return [
+        b'{"error":{"message":"m","type":"t","code":"c","param":null}}',
+        b'{"type":"error","error":{"type":"overloaded_error","message":"m"},"request_id":"r"}',
+        b'[{"error":{"code":429,"message":"m","status":"S","details":[{"retryDelay":"3.5s"}]}}]',
+        b'{"error":"m"}',
+        b'{"message":"m","__type":"ThrottlingException"}',
+        b'{"detail":[{"loc":["body","x"],"msg":"m","type":"extra_forbidden"}]}',
+    ]
 
 
 def stream(rng: random.Random, dialect: str) -> bytes:

@@ -1,12 +1,15 @@
-"""Every reader of foreign bytes, and what it promises about any of them."""
+"""Every reader of foreign bytes, and what it promises about any of them.
+
+Any bytes give items and an end, or items and one typed error, the same however they are cut.
+"""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from cogent import CogentError, ConfigurationError, ProtocolError, ProviderError
 from cogent.framing import (
@@ -23,77 +26,57 @@ from cogent.wire.fields import dump
 
 from . import inputs
 
-Target: TypeAlias = Callable[[random.Random], tuple[bytes, object]]
-"""Tries one input drawn from the generator; gives it, and what became of it.
-
-Raises:
-    AssertionError: A promise was broken; what else is raised is no error that is documented.
-"""
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def framed(make: Callable[[], object], dialect: str, rng: random.Random) -> tuple[bytes, object]:
+def framed(make: Callable[[], object], data: bytes, rng: random.Random) -> object:
     """Cut bytes into frames."""
-    data = inputs.stream(rng, dialect)
-    return data, in_any_pieces(make, data, rng, ProtocolError)[1]
+    return in_any_pieces(make, data, rng, ProtocolError)[1]
 
 
-def streamed(dialect: str, rng: random.Random) -> tuple[bytes, object]:
+def streamed(dialect: str, data: bytes, rng: random.Random) -> object:
     """Decode the body of an answer."""
-    data, raw = inputs.stream(rng, dialect), rng.random() < 0.2
-    make = partial(DIALECTS[dialect].decoder, include_raw=raw)
+    make = partial(DIALECTS[dialect].decoder, include_raw=rng.random() < 0.2)
     chunks, error = in_any_pieces(make, data, rng, ProviderError)
     turns = [chunk for chunk in chunks if chunk.kind == "turn"]
     assert turns == chunks[-1:] if error is None else not turns, "one end, and it is the last"
-    return data, error
+    return error
 
 
-def documented(dialect: str, rng: random.Random) -> tuple[bytes, object]:
+def documented(dialect: str, data: bytes, rng: random.Random) -> object:
     """Decode an answer that is one document."""
-    data = inputs.document(rng, inputs.documents(dialect))
     decoder = DIALECTS[dialect].decoder()
     try:
         chunks = decoder.decode_document(data)
-    except ProviderError as error:
-        assert decoder.error is error
-        return data, _printable(error)
-    assert [chunk.kind for chunk in chunks].count("turn") == 1
-    assert chunks[-1].kind == "turn"
-    if rng.random() < 0.1:
-        dump([chunk.to_dict() for chunk in chunks])
-    return data, None
+    except ProviderError as raised:
+        error = raised
+    else:
+        error = None
+        assert [chunk.kind for chunk in chunks].count("turn") == 1
+        assert chunks[-1].kind == "turn"
+        if rng.random() < 0.1:
+            dump([chunk.to_dict() for chunk in chunks])
+    assert decoder.error is error, "it is raised once and forgotten"
+    return error and printable(error)
 
 
-def requested(dialect: str, rng: random.Random) -> tuple[bytes, object]:
+def requested(dialect: str, data: bytes, rng: random.Random) -> object:
     """Read a request as a server does, and write what was read as a client does."""
-    data = inputs.document(rng, inputs.requests(dialect))
     spoken = DIALECTS[dialect]
     try:
         body = loads(data)
-        if not isinstance(body, dict):
-            return data, None
-        dump(spoken.encode_request(spoken.decode_request(body), Quirks()))
+        if isinstance(body, dict):
+            dump(spoken.encode_request(spoken.decode_request(body), Quirks()))
     except (ProtocolError, ConfigurationError) as error:
-        return data, _printable(error)
-    return data, None
+        return printable(error)
+    return None
 
 
-def refused(dialect: str, rng: random.Random) -> tuple[bytes, object]:
+def refused(data: bytes, rng: random.Random) -> object:
     """Read the body of an HTTP error."""
-    data = inputs.document(rng, inputs.documents(dialect)) if rng.random() < 0.2 else _error(rng)
     status = rng.choice((400, 401, 404, 413, 422, 429, 500, 503, 529, 599))
-    return data, _printable(http_error(status, data, {}))
-
-
-def _error(rng: random.Random) -> bytes:
-    kinds = (
-        b'{"error":{"message":"m","type":"t","code":"c","param":null}}',
-        b'{"type":"error","error":{"type":"overloaded_error","message":"m"},"request_id":"r"}',
-        b'[{"error":{"code":429,"message":"m","status":"S","details":[{"retryDelay":"3.5s"}]}}]',
-        b'{"error":"m"}',
-        b'{"message":"m","__type":"ThrottlingException"}',
-        b'{"detail":[{"loc":["body","x"],"msg":"m","type":"extra_forbidden"}]}',
-    )
-    return inputs.document(rng, list(kinds))
+    return printable(http_error(status, data, {}))
 
 
 def in_any_pieces(
@@ -124,7 +107,7 @@ def _read(reader, pieces, errors: type[Exception]) -> tuple[list, Exception | No
         try:
             items += reader.close()
         except errors as raised:
-            return items, _printable(raised)
+            return items, printable(raised)
     return items, error
 
 
@@ -135,7 +118,7 @@ def _fed(reader, pieces, errors: type[Exception]) -> tuple[list, Exception | Non
             items += reader.feed(piece)
         items += reader.feed(b"")  # what it found after the last item is raised now
     except errors as raised:
-        return items, _printable(raised)
+        return items, printable(raised)
     return items, None
 
 
@@ -143,7 +126,7 @@ def _told(error: Exception | None) -> tuple[object, str]:
     return type(error), str(error)
 
 
-def _printable(error: Exception) -> Exception:
+def printable(error: Exception) -> Exception:
     assert isinstance(error, CogentError)
     assert str(error).isprintable(), "an error of more than one line"
     return error
@@ -161,25 +144,59 @@ class Messages:
         return [read_message(message) for message in self._framer.feed(data)]
 
 
-TARGETS: dict[str, Target] = {
-    "sse": partial(framed, SSEFramer, "openai-chat"),
-    "sse-events": partial(framed, SSEParser, "anthropic"),
-    "ndjson": partial(framed, NDJSONFramer, "ollama"),
-    "json-array": partial(framed, JSONArrayFramer, "gemini"),
-    "event-stream": partial(framed, Messages, "bedrock-converse"),
-    **{name: partial(streamed, name) for name in DIALECTS},
-    **{f"{name}-document": partial(documented, name) for name in DIALECTS},
-    **{f"{name}-request": partial(requested, name) for name in DIALECTS},
-    **{f"{name}-error": partial(refused, name) for name in ("openai-chat",)},
+@dataclass(frozen=True)
+class Target:
+    """A reader.
+
+    Attributes:
+        draw: Makes an input.
+        read: Reads it, and gives the error in which it ends, or ``None``.
+    """
+
+    draw: Callable[[random.Random], bytes]
+    read: Callable[[bytes, random.Random], object]
+
+
+def _documents(make: Callable[[str], list[bytes]], dialect: str) -> Callable[..., bytes]:
+    return lambda rng: inputs.document(rng, make(dialect))
+
+
+_FRAMERS = {
+    "sse": (SSEFramer, "openai-chat"),
+    "sse-events": (SSEParser, "anthropic"),
+    "ndjson": (NDJSONFramer, "ollama"),
+    "json-array": (JSONArrayFramer, "gemini"),
+    "event-stream": (Messages, "bedrock-converse"),
 }
+
+TARGETS: dict[str, Target] = {}
+for name, (framer, spoken) in _FRAMERS.items():
+    TARGETS[name] = Target(partial(inputs.stream, dialect=spoken), partial(framed, framer))
+for name in DIALECTS:
+    TARGETS[name] = Target(partial(inputs.stream, dialect=name), partial(streamed, name))
+for name in DIALECTS:
+    drawn = _documents(inputs.documents, name)
+    TARGETS[f"{name}-document"] = Target(drawn, partial(documented, name))
+for name in DIALECTS:
+    drawn = _documents(inputs.requests, name)
+    TARGETS[f"{name}-request"] = Target(drawn, partial(requested, name))
+TARGETS["error"] = Target(_documents(inputs.errors, ""), refused)
 
 
 def attempt(name: str, number: int) -> object:
     """Try the input of a number.
+
+    Returns:
+        The error in which it ends, or ``None``.
 
     Raises:
         AssertionError: A promise was broken.
         Exception: An error that is not documented.
     """
     rng = random.Random(number * 1009 + list(TARGETS).index(name))
-    return TARGETS[name](rng)[1]
+    data = TARGETS[name].draw(rng)
+    try:
+        return TARGETS[name].read(data, rng)
+    except Exception as error:
+        error.add_note(repr(data))
+        raise

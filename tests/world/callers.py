@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,6 +27,8 @@ from cogent.wire import DIALECTS
 from tests.support.agent_world import TOOLS, Ledger
 
 if TYPE_CHECKING:
+    import random
+
     from cogent import Chunk, Response
 
     from .network import Log
@@ -50,7 +51,8 @@ class Plan:
 
     Attributes:
         after: How many chunks it reads before it does something else than read.
-        later: After how many seconds that happens beside the reader.
+        later: After how many seconds that happens beside the reader; ...
+        amid: ... or within which event of the world, counted from now.
         calm: Which part of the answers to it are what they should be.
     """
 
@@ -61,6 +63,7 @@ class Plan:
     start: float
     after: int
     later: float
+    amid: int | None
     turns: int
     eager: bool
     shared: bool
@@ -81,6 +84,7 @@ class Plan:
             start=rng.choice([0, 0, 0.1, rng.uniform(0, 20)]),
             after=rng.randrange(9),
             later=rng.choice([0, 0.001, rng.uniform(0, 5), rng.uniform(0, 60)]),
+            amid=rng.choice([None, rng.randrange(1, 60)]),
             turns=0 if way == "complete" else rng.choice([0, 0, 0, 1, 2]),
             eager=rng.random() < 0.5,
             shared=rng.random() < 0.85,
@@ -241,15 +245,19 @@ class Caller:
         """Do what happens beside the reader."""
         if not self._plan.beside:
             return
-        await anyio.sleep(self._plan.later)
-        self._log("acts", self._plan.name, self._plan.way)
-        match self._plan.way:
-            case "cancel":
-                stream.cancel()
-            case "close":
-                await stream.aclose()
-            case "scope":
-                scope.cancel()
+        acts = {"cancel": stream.cancel, "scope": scope.cancel}
+        act = acts.get(self._plan.way, lambda: None)
+        if self._plan.amid is None:
+            await anyio.sleep(self._plan.later)
+            act()
+        else:
+            acted = anyio.Event()
+            self._log.after(self._plan.amid, act)
+            self._log.after(self._plan.amid, acted.set)
+            await acted.wait()
+        self._log("acted", self._plan.name, self._plan.way)
+        if self._plan.way == "close":
+            await stream.aclose()
 
     async def _read(self, stream: RunStream[str]) -> None:
         plan, outcome = self._plan, self.outcome

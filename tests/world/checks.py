@@ -135,7 +135,7 @@ def _check_time(outcome: Outcome) -> None:
     if plan.way in ("slow", "idle"):
         return
     bounds = [] if plan.way == "complete" else [plan.limits.total_seconds]
-    if plan.beside:
+    if plan.beside and (plan.amid is None or plan.way == "deadline"):
         bounds.append(plan.later)
     if plan.turns == 0:
         bounds.append(plan.timeouts.total)

@@ -77,6 +77,10 @@ class Pipe:
         return data
 
 
+FAULTS = (None, "fin", "reset", "silence", "garbage", "close")
+"""What happens on the way to the client; ``close`` is in order, and leaves the connection idle."""
+
+
 @dataclass(frozen=True)
 class Weather:
     """What befalls one connection."""
@@ -85,7 +89,7 @@ class Weather:
     delay: float = 0.0
     latency: tuple[float, ...] = (0.0,)
     most: tuple[int, ...] = (65536,)  # bytes of one read
-    fault: str | None = None  # on the way to the client: fin, reset, silence, garbage, close
+    fault: str | None = None  # one of FAULTS
     at: int = 0  # after how many bytes
 
     @classmethod
@@ -97,7 +101,7 @@ class Weather:
             delay=rng.choice([0, 0, 0.01, 1, 4]),
             latency=rng.choice([(0,), (0, 0, 0.03), (0.2, 0.001)]),
             most=rng.choices([(65536,), (1, 40, 300), (65536, 30), (1,)], [9, 3, 3, 1])[0],
-            fault=rng.choices([None, "fin", "reset", "silence", "garbage", "close"], [9, 2, 2, 1, 1, 1])[0],
+            fault=rng.choices(FAULTS, [9, 2, 2, 1, 1, 1])[0],
             at=rng.choice([0, 9, rng.randrange(400), rng.randrange(3000)]),
         )  # fmt: skip
 
@@ -191,7 +195,7 @@ class Connection:
                 raise anyio.BrokenResourceError
             case "silence":
                 await anyio.sleep_forever()
-            case "close":  # in order, and only where the answer is over; so it may be idle
+            case "close":
                 await self.down.send(data[max(within, 0) :])
                 if data.endswith(b"0\r\n\r\n"):
                     self.down.change(ended=True)
@@ -274,10 +278,17 @@ class Network:
 
 
 class Log:
-    """What happens in a world, and when."""
+    """What happens in a world, and when; and what is done at once when it does."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[object, ...]] = []
+        self._then: dict[int, list[Callable[[], object]]] = {}
 
     def __call__(self, *facts: object) -> None:
         self.entries.append((round(anyio.current_time(), 6), *facts))
+        for act in self._then.pop(len(self.entries), ()):
+            act()
+
+    def after(self, count: int, act: Callable[[], object]) -> None:
+        """Do something within the one that comes after so many from now."""
+        self._then.setdefault(len(self.entries) + count, []).append(act)

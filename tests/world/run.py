@@ -133,9 +133,7 @@ async def _live(world: World, loop: str, log: Log) -> Ended:
 
     with anyio.fail_after(LONG):
         async with anyio.create_task_group() as serving, anyio.create_task_group() as calling:
-            network = Network(
-                world.seed, world.calm, tasks=serving, serve=servers.serve, log=log
-            )
+            network = Network(world.seed, world.calm, tasks=serving, serve=servers.serve, log=log)
             calling.start_soon(called)
             with _replacing(loop, network):
                 async with client:

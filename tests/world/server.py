@@ -40,11 +40,11 @@ WORDS = ("Let ", "me ", "see", ".\n", "é", "\U0001f600", ' "', "\\n", "\u2028",
 
 ENDINGS = {
     "whole": 10,
-    "http error": 2,
-    "error event": 1,
-    "cut": 2,
+    "http error": 4,
+    "error event": 2,
+    "cut": 3,
     "reset": 1,
-    "stall": 1,
+    "stall": 2,
     "open end": 1,
     "gzip": 1,
     "junk": 1,
@@ -76,7 +76,7 @@ class Served:
     @property
     def odd(self) -> bool:
         """Whether bytes came that no server meant to send."""
-        return self.connection.odd or self.reply.body is not None and not self._compressed
+        return self.connection.odd or (self.reply.body is not None and not self._compressed)
 
     @property
     def _compressed(self) -> bool:
@@ -252,7 +252,7 @@ def broken(rng: random.Random, ending: str, reply: Reply, seen: EmulatedRequest)
 
 def draw_error(rng: random.Random) -> APIError:
     """Draw an error of the provider's."""
-    wait = rng.choice([None, None, 1, 60, 61, 3600])
+    wait = rng.choice([None, 1, 60, 61, 3600])
     return rng.choice(
         [
             RateLimited("slow down", status=429, retry_after=wait),
