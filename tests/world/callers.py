@@ -50,6 +50,7 @@ class Plan:
     """What one caller does.
 
     Attributes:
+        dialects: Of the models that it asks, in turn.
         after: How many chunks it reads before it does something else than read.
         later: After how many seconds that happens beside the reader; ...
         amid: ... or within which event of the world, counted from now.
@@ -57,7 +58,7 @@ class Plan:
     """
 
     name: str
-    dialect: str
+    dialects: tuple[str, ...]
     host: str
     way: str
     start: float
@@ -78,7 +79,7 @@ class Plan:
         way = rng.choice(WAYS)
         return cls(
             name=name,
-            dialect=rng.choice(sorted(DIALECTS)),
+            dialects=tuple(rng.sample(sorted(DIALECTS), rng.choice([1, 1, 1, 2]))),
             host=rng.choice(["one", "one", "two"]),
             way=way,
             start=rng.choice([0, 0, 0.1, rng.uniform(0, 20)]),
@@ -156,6 +157,17 @@ class Outcome:
         return "".join(chunk.content for chunk in self.chunks)
 
 
+def _model(plan: Plan, dialect: str, client: Client | None) -> Model:
+    provider = Provider(
+        name="world",
+        dialect=DIALECTS[dialect],
+        base_url=f"http://{plan.host}.test/v1",
+        key_required=False,
+    )
+    settings = Settings(timeouts=plan.timeouts, max_retries=plan.retries)
+    return Model("m", provider=provider, client=client, settings=settings)
+
+
 class Caller:
     """One caller.
 
@@ -169,20 +181,10 @@ class Caller:
         self.outcome = Outcome(plan)
         self._plan = plan
         self._log = log
-        provider = Provider(
-            name="world",
-            dialect=DIALECTS[plan.dialect],
-            base_url=f"http://{plan.host}.test/v1",
-            key_required=False,
-        )
-        self._model = Model(
-            "m",
-            provider=provider,
-            client=client if plan.shared else None,
-            settings=Settings(timeouts=plan.timeouts, max_retries=plan.retries),
-        )
+        shared = client if plan.shared else None
+        self._models = [_model(plan, dialect, shared) for dialect in plan.dialects]
         self._agent = Agent(
-            model=self._model,
+            model=self._models,
             tools=TOOLS if plan.turns else (),
             eager=plan.eager,
             limits=plan.limits,
@@ -196,7 +198,7 @@ class Caller:
         stream: RunStream[str] | None = None
         try:
             if plan.way == "complete":
-                outcome.response = await self._model.complete(plan.name)
+                outcome.response = await self._models[0].complete(plan.name)
             elif plan.way == "run":
                 outcome.response = await self._agent.run(plan.name, context=outcome.ledger)
             else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from cogent import ProviderError, RetryChunk, RunError, UsageError
+from cogent import BadResponse, ProviderError, RetryChunk, RunError, UsageError
 
 from .callers import SECONDS_OF_CLOSING
 
@@ -99,7 +99,9 @@ def _check_turns(outcome: Outcome, served: Mapping[tuple[str, int], list[Served]
     asked = [served[plan.name, at] for at in range(10) if (plan.name, at) in served]
     assert len(asked) <= len(turns) or isinstance(outcome.error, UsageError) or not turns
     for at, tries in enumerate(asked):
-        assert len(tries) <= plan.retries + 1, f"{len(tries)} requests for one call"
+        assert len(tries) <= (plan.retries + 1) * len(plan.dialects), (
+            f"{len(tries)} requests for one call"
+        )
         for each in tries[:-1]:
             assert each.odd or not each.arrived.chunks, "another try though something was given"
         if at < len(turns):
@@ -118,6 +120,7 @@ def _check_turn(outcome: Outcome, text: str, last: Served, *, ended: bool) -> No
         assert arrived.error is None
     elif isinstance(outcome.error, ProviderError):
         assert text == arrived.text, "not the text that had arrived"
+        assert not isinstance(outcome.error, BadResponse), "an answer to something else"
         assert not arrived.evident, f"refused though whole: {outcome.error}"
         expected = type(arrived.error or outcome.error)
         assert expected is type(outcome.error), f"{outcome.error!r} in place of {arrived.error!r}"
@@ -138,8 +141,9 @@ def _check_time(outcome: Outcome) -> None:
     if plan.beside and (plan.amid is None or plan.way == "deadline"):
         bounds.append(plan.later)
     if plan.turns == 0:
-        bounds.append(plan.timeouts.total)
-        tries = (plan.longest_wait + WAIT_OF_A_RETRY) * (plan.retries + 1)
+        if len(plan.dialects) == 1:
+            bounds.append(plan.timeouts.total)
+        tries = (plan.longest_wait + WAIT_OF_A_RETRY) * (plan.retries + 1) * len(plan.dialects)
         bounds.append(tries + 20 * plan.longest_wait)
     for seconds in bounds:
         if seconds is not None:

@@ -77,8 +77,12 @@ class Pipe:
         return data
 
 
-FAULTS = (None, "fin", "reset", "silence", "garbage", "close")
-"""What happens on the way to the client; ``close`` is in order, and leaves the connection idle."""
+FAULTS = (None, "fin", "reset", "silence", "garbage", "close", "forgery")
+"""What happens on the way to the client. After the end of an answer, and with its last bytes,
+comes a ``close`` in order, or a ``forgery``: an answer that nobody has asked for."""
+
+LAST_CHUNK = b"0\r\n\r\n"
+FORGED = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged"
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,7 @@ class Weather:
             delay=rng.choice([0, 0, 0.01, 1, 4]),
             latency=rng.choice([(0,), (0, 0, 0.03), (0.2, 0.001)]),
             most=rng.choices([(65536,), (1, 40, 300), (65536, 30), (1,)], [9, 3, 3, 1])[0],
-            fault=rng.choices(FAULTS, [9, 2, 2, 1, 1, 1])[0],
+            fault=rng.choices(FAULTS, [9, 2, 2, 1, 1, 2, 2])[0],
             at=rng.choice([0, 9, rng.randrange(400), rng.randrange(3000)]),
         )  # fmt: skip
 
@@ -175,6 +179,9 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         within = self._weather.at - self._sent
+        fault = self._weather.fault
+        if fault in ("close", "forgery"):
+            within = 0 if data == LAST_CHUNK else len(data) + 1
         if self._met or len(data) < within:
             self._sent += len(data)
             await self.down.send(data)
@@ -182,8 +189,8 @@ class Connection:
         self._met = True
         if within > 0:
             await self.down.send(data[:within])
-        self._log("weather", self.number, self._weather.fault)
-        match self._weather.fault:
+        self._log("weather", self.number, fault)
+        match fault:
             case "garbage":
                 self.odd = True
                 await self.down.send(self._rng.randbytes(9) + data[max(within, 0) :])
@@ -195,10 +202,11 @@ class Connection:
                 raise anyio.BrokenResourceError
             case "silence":
                 await anyio.sleep_forever()
+            case "forgery":
+                await self.down.send(data + FORGED)
             case "close":
-                await self.down.send(data[max(within, 0) :])
-                if data.endswith(b"0\r\n\r\n"):
-                    self.down.change(ended=True)
+                await self.down.send(data)
+                self.down.change(ended=True)
 
     async def send_eof(self) -> None:
         self.down.change(ended=True)
@@ -264,6 +272,7 @@ class Network:
             connection = Connection(number, weather, rng, self._log, library)
             self.connections.append(connection)
             self._tasks.start_soon(self._served, connection)
+            self._log("connected", number)
             return connection
         raise library.ConnectTimeout
 
