@@ -23,39 +23,26 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Iterator
 
-__all__ = ("reset_left_streams", "shared_start")
+__all__ = ("innermost_connections", "pool_of", "reset_left_streams", "share_connections")
 
 _CANCEL = 8  # RFC 9113, section 7
 
 
-def shared_start(
-    client: Any, url: Any, scope: anyio.CancelScope
-) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
-    """Make a ``trace`` extension that lets calls start a connection together, and share it.
+def share_connections(pool: Any, request: Any) -> None:
+    """Let calls start a connection together, and share it.
 
     Args:
-        client: An ``httpx.AsyncClient``, or one of ``httpx2``.
-        url: Where the request goes, of the client's own type.
-        scope: The scope in which it is sent.
+        pool: The pool of an ``httpx.AsyncClient``, or of one of ``httpx2``.
+        request: The pool's own, about to be the first on its connection.
     """
-
-    async def trace(event: str, info: Mapping[str, Any]) -> None:
-        if event == "http2.send_request_headers.started":
-            scope.shield = False
-        elif event == "http2.send_connection_init.started":
-            scope.shield = True  # one write, and locks that are free
-        if event in ("http2.send_connection_init.started", "http11.send_request_headers.started"):
-            pool = _pool(client, url)
-            for sent in getattr(pool, "_requests", ()):
-                if sent.request is info["request"] and sent.connection not in pool._connections:
-                    pool._connections.append(sent.connection)
-            for connection in _http2_connections(pool):
-                if not isinstance(connection._receive_events, _SharedReads):
-                    connection._receive_events = _SharedReads(connection)
-
-    return trace
+    for sent in getattr(pool, "_requests", ()):
+        if sent.request is request and sent.connection not in pool._connections:
+            pool._connections.append(sent.connection)
+    for connection in _http2_connections(pool):
+        if not isinstance(connection._receive_events, _SharedReads):
+            connection._receive_events = _SharedReads(connection)
 
 
 async def reset_left_streams(client: Any, request: Any) -> None:
@@ -67,7 +54,7 @@ async def reset_left_streams(client: Any, request: Any) -> None:
         client: An ``httpx.AsyncClient``, or one of ``httpx2``.
         request: A request that was made by it.
     """
-    for connection in _http2_connections(_pool(client, request.url)):
+    for connection in _http2_connections(pool_of(client, request.url)):
         h2, read = connection._h2_state, connection._events  # by the number of the stream
         left = [number for number, s in h2.streams.items() if s.open and number not in read]
         for number in left:
@@ -116,14 +103,19 @@ class _SharedReads:
                 turn.set()
 
 
-def _pool(client: Any, url: Any) -> Any:
+def pool_of(client: Any, url: Any) -> Any:
+    """Give the pool that a client uses for a URL; ``None`` where it has none."""
     transport_for = getattr(client, "_transport_for_url", None)
     return getattr(transport_for and transport_for(url), "_pool", None)
 
 
-def _http2_connections(pool: Any) -> Iterator[Any]:
+def innermost_connections(pool: Any) -> Iterator[Any]:
+    """Give a pool's connections, without what tunnels or picks the protocol around them."""
     for connection in getattr(pool, "connections", ()):
         while hasattr(connection, "_connection"):
-            connection = connection._connection  # a tunnel, or what picks the protocol
-        if hasattr(connection, "_h2_state"):
-            yield connection
+            connection = connection._connection
+        yield connection
+
+
+def _http2_connections(pool: Any) -> Iterator[Any]:
+    return (each for each in innermost_connections(pool) if hasattr(each, "_h2_state"))

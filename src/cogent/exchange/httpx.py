@@ -19,10 +19,11 @@ import anyio
 from ..errors import BadResponse, UsageError, quoted
 from .faults import body_fault, head_fault, malformed, proxy_refusal, shows_headers
 from .guard import check_allowed
-from .http2 import reset_left_streams, shared_start
+from .http2 import reset_left_streams
 from .own_client import OwnClients
 from .port import DeadlineReached, Head, Interrupted
 from .slots import Slot, Slots
+from .start import safe_start
 from .wait import Wait
 
 if TYPE_CHECKING:
@@ -162,6 +163,9 @@ class HTTPXExchange:
         if response.status_code == 407:
             raise proxy_refusal(f"407 {response.reason_phrase}")
         headers = {name.lower(): value for name, value in response.headers.items()}
+        if {"content-length", "transfer-encoding"} <= headers.keys():
+            # RFC 9112, section 6.3: so answers are smuggled.
+            raise BadResponse("the answer tells its length in two ways, as chunks and as a number")
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding in ("gzip", "deflate"):
             # The library's own decoder would abandon its generators where the data is broken.
@@ -233,7 +237,7 @@ class HTTPXExchange:
         )
         request.stream = _without_generator(request.stream.__class__)(call.body)
         with anyio.CancelScope() as scope:
-            request.extensions["trace"] = shared_start(self._client, request.url, scope)
+            request.extensions["trace"] = safe_start(self._client, request.url, scope)
             return await self._client.send(request, stream=True, follow_redirects=False)
         raise AssertionError  # nobody cancels this scope
 
