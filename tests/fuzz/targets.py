@@ -30,14 +30,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def framed(make: Callable[[], object], data: bytes, rng: random.Random) -> object:
-    """Cut bytes into frames."""
-    return in_any_pieces(make, data, rng, ProtocolError)[1]
+def framed(
+    make: Callable[..., object], limits: tuple[str, ...], data: bytes, rng: random.Random
+) -> object:
+    """Cut bytes into frames, at times with limits that they meet."""
+    return in_any_pieces(partial(make, **_limits(rng, limits)), data, rng, ProtocolError)[1]
 
 
 def streamed(dialect: str, data: bytes, rng: random.Random) -> object:
     """Decode the body of an answer."""
-    make = partial(DIALECTS[dialect].decoder, include_raw=rng.random() < 0.2)
+    limits = _limits(rng, ("max_event_bytes", "max_argument_characters"))
+    make = partial(DIALECTS[dialect].decoder, include_raw=rng.random() < 0.2, **limits)
     chunks, error = in_any_pieces(make, data, rng, ProviderError)
     turns = [chunk for chunk in chunks if chunk.kind == "turn"]
     assert turns == chunks[-1:] if error is None else not turns, "one end, and it is the last"
@@ -79,6 +82,10 @@ def refused(data: bytes, rng: random.Random) -> object:
     return printable(http_error(status, data, {}))
 
 
+def _limits(rng: random.Random, names: tuple[str, ...]) -> dict[str, int]:
+    return {name: rng.choice((2, 9, 80, 250)) for name in names if rng.random() < 0.2}
+
+
 def in_any_pieces(
     make: Callable[[], object], data: bytes, rng: random.Random, errors: type[Exception]
 ) -> tuple[list, Exception | None]:
@@ -115,15 +122,21 @@ def _fed(reader, pieces, errors: type[Exception]) -> tuple[list, Exception | Non
     items: list = []
     try:
         for piece in pieces:
-            items += reader.feed(piece)
+            items += filter(_is_something, reader.feed(piece))
         items += reader.feed(b"")  # what it found after the last item is raised now
     except errors as raised:
         return items, printable(raised)
     return items, None
 
 
+def _is_something(item: object) -> bool:
+    return item != b""  # a block between blank lines that hold nothing
+
+
 def _told(error: Exception | None) -> tuple[object, str]:
-    return type(error), str(error)
+    told = str(error)
+    # What is over a limit is quoted as far as it had come.
+    return type(error), told.partition("; it begins with")[0]
 
 
 def printable(error: Exception) -> Exception:
@@ -135,8 +148,8 @@ def printable(error: Exception) -> Exception:
 class Messages:
     """An `EventStreamFramer` whose messages are read."""
 
-    def __init__(self) -> None:
-        self._framer = EventStreamFramer()
+    def __init__(self, **limits: int) -> None:
+        self._framer = EventStreamFramer(**limits)
         self.close = self._framer.close
 
     def feed(self, data: bytes) -> list:
@@ -161,17 +174,17 @@ def _documents(make: Callable[[str], list[bytes]], dialect: str) -> Callable[...
     return lambda rng: inputs.document(rng, make(dialect))
 
 
-_FRAMERS = {
-    "sse": (SSEFramer, "openai-chat"),
-    "sse-events": (SSEParser, "anthropic"),
-    "ndjson": (NDJSONFramer, "ollama"),
-    "json-array": (JSONArrayFramer, "gemini"),
-    "event-stream": (Messages, "bedrock-converse"),
+_FRAMERS: dict[str, tuple[Callable[..., object], str, tuple[str, ...]]] = {
+    "sse": (SSEFramer, "openai-chat", ("max_event_bytes", "max_event_lines")),
+    "sse-events": (SSEParser, "anthropic", ("max_event_bytes", "max_event_lines")),
+    "ndjson": (NDJSONFramer, "ollama", ("max_line_bytes",)),
+    "json-array": (JSONArrayFramer, "gemini", ("max_line_bytes",)),
+    "event-stream": (Messages, "bedrock-converse", ("max_message_bytes", "max_header_bytes")),
 }
 
 TARGETS: dict[str, Target] = {}
-for name, (framer, spoken) in _FRAMERS.items():
-    TARGETS[name] = Target(partial(inputs.stream, dialect=spoken), partial(framed, framer))
+for name, (framer, spoken, limits) in _FRAMERS.items():
+    TARGETS[name] = Target(partial(inputs.stream, dialect=spoken), partial(framed, framer, limits))
 for name in DIALECTS:
     TARGETS[name] = Target(partial(inputs.stream, dialect=name), partial(streamed, name))
 for name in DIALECTS:

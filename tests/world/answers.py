@@ -90,7 +90,7 @@ def broken(rng: random.Random, ending: str, reply: Reply, seen: EmulatedRequest)
         return reply
     answer = reply_answer(reply, seen.request, DIALECTS[seen.dialect or ""], 1)
     edge = sum(map(len, answer.pieces[: rng.randrange(len(answer.pieces) + 1)]))
-    at = rng.choice([0, rng.randrange(300), edge, max(0, edge - rng.randrange(1, 4))])
+    at = rng.choice([0, rng.randrange(300), edge, *[max(0, edge - rng.randrange(1, 4))] * 2])
     before_head = rng.random() < 0.2
     chunks = reply.chunks or ()
     match ending:

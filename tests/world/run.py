@@ -68,7 +68,9 @@ class World:
             per_host=rng.choice([1, 3, 100, 100]),
             total=rng.choice([None, None, None, 2, 5]),
             calm=rng.choice([1, 0.8, 0.3]),
-            closes=rng.choice([None] * 8 + [rng.uniform(0, 20)]),
+            closes=rng.choice(
+                [*[None] * 15, rng.uniform(0, 1), rng.uniform(0, 4), rng.uniform(0, 20)]
+            ),
             library=rng.choice(["own", "own", "own", "httpx", "httpx2"]),
         )
 
