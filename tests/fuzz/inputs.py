@@ -41,6 +41,7 @@ RECORDED_FRAMES = 15
 REQUEST_BYTES = 6000
 
 _SCALAR = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?|true|false|null')
+_SEAMS = re.compile(rb"[\r\n\\\"\xc3\xe2\xef\xbb]")
 _ODD = [json.dumps(value).encode() for value in ODD]
 
 
@@ -120,9 +121,19 @@ def stream(rng: random.Random, dialect: str) -> bytes:
         place = rng.randrange(len(frames))
         frames[place] = _inside(rng, frames[place], retyped)
     wire = b"".join(frames)
+    if dialect != "bedrock-converse" and rng.random() < 0.1:
+        wire = wire.replace(b"\n", rng.choice((b"\r\n", b"\r")))
+    if dialect == "gemini" and rng.random() < 0.2:
+        wire = array(rng)
     for _ in range(rng.choice((0, 0, 1, 1, 3))):
         wire = damaged(rng, wire)
     return wire
+
+
+def array(rng: random.Random) -> bytes:
+    """Make the body of an answer that is one JSON array, as Gemini's may be."""
+    frames = (frame.removeprefix(b"data: ").strip() for frame in _excerpt(rng, "gemini"))
+    return b"[" + rng.choice((b",", b",\r\n", b"\n,\n")).join(frames) + b"]"
 
 
 def document(rng: random.Random, seeds: list[bytes]) -> bytes:
@@ -160,8 +171,12 @@ def retyped(rng: random.Random, data: bytes) -> bytes:
     return data[:start] + rng.choice(_ODD) + data[end:]
 
 
-def cuts(rng: random.Random, size: int) -> list[int]:
-    """Draw where an input is cut."""
+def cuts(rng: random.Random, data: bytes) -> list[int]:
+    """Draw where an input is cut: anywhere, everywhere, or beside what means something."""
+    size = len(data)
+    if rng.random() < 0.3:
+        places = [found.end() for found in _SEAMS.finditer(data)] or [0]
+        return sorted(rng.choices(places, k=rng.choice((1, 3))))
     if size < 200 and rng.random() < 0.1:
         return list(range(1, size))
     return sorted(rng.randrange(size + 1) for _ in range(rng.choice((1, 2, 2, 7))))

@@ -94,7 +94,7 @@ def in_any_pieces(
     Both give the same, at each cut too: what the bytes so far complete is handed out by then.
     """
     whole, error = _read(make(), (data,), errors)
-    places = [0, *inputs.cuts(rng, len(data)), len(data)]
+    places = [0, *inputs.cuts(rng, data), len(data)]
     pieces = [data[start:end] for start, end in pairwise(places)]
     torn, torn_error = _read(make(), pieces, errors)
     assert torn == whole or repr(torn) == repr(whole), "how it is cut makes a difference"
@@ -122,15 +122,16 @@ def _fed(reader, pieces, errors: type[Exception]) -> tuple[list, Exception | Non
     items: list = []
     try:
         for piece in pieces:
-            items += filter(_is_something, reader.feed(piece))
+            items += filter(None, map(_without_blank_lines, reader.feed(piece)))
         items += reader.feed(b"")  # what it found after the last item is raised now
     except errors as raised:
         return items, printable(raised)
     return items, None
 
 
-def _is_something(item: object) -> bool:
-    return item != b""  # a block between blank lines that hold nothing
+def _without_blank_lines(item: object) -> object:
+    """Leave out what a block may begin with, and mean nothing by it."""
+    return item.lstrip(b"\n") if isinstance(item, bytes) else item
 
 
 def _told(error: Exception | None) -> tuple[object, str]:
@@ -175,14 +176,18 @@ def _documents(make: Callable[[str], list[bytes]], dialect: str) -> Callable[...
 
 
 _FRAMERS: dict[str, tuple[Callable[..., object], str, tuple[str, ...]]] = {
-    "sse": (SSEFramer, "openai-chat", ("max_event_bytes", "max_event_lines")),
+    "sse": (SSEFramer, "anthropic", ("max_event_bytes", "max_event_lines")),
     "sse-events": (SSEParser, "anthropic", ("max_event_bytes", "max_event_lines")),
     "ndjson": (NDJSONFramer, "ollama", ("max_line_bytes",)),
-    "json-array": (JSONArrayFramer, "gemini", ("max_line_bytes",)),
     "event-stream": (Messages, "bedrock-converse", ("max_message_bytes", "max_header_bytes")),
 }
 
-TARGETS: dict[str, Target] = {}
+TARGETS: dict[str, Target] = {
+    "json-array": Target(
+        lambda rng: inputs.damaged(rng, inputs.array(rng)),
+        partial(framed, JSONArrayFramer, ("max_line_bytes",)),
+    )
+}
 for name, (framer, spoken, limits) in _FRAMERS.items():
     TARGETS[name] = Target(partial(inputs.stream, dialect=spoken), partial(framed, framer, limits))
 for name in DIALECTS:

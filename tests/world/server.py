@@ -91,6 +91,7 @@ class Arrived:
     chunks: list[Chunk]
     error: ProviderError | None
     evident: bool  # it has said that it is whole
+    acceptable: bool = False  # if this is all: the end of a last line may be missing
 
     @classmethod
     def read(cls, dialect: str, body: bytes, *, streamed: bool, ok: bool) -> Arrived:
@@ -103,7 +104,12 @@ class Arrived:
             chunks += decoder.feed(b"")
         except ProviderError as error:
             return cls(chunks, error, evident=False)
-        return cls(chunks, None, decoder.ended or decoder.raw_finish_reason is not None)
+        evident = decoder.ended or decoder.raw_finish_reason is not None
+        try:
+            acceptable = bool(list(decoder.close())) or evident
+        except ProviderError:
+            acceptable = False
+        return cls(chunks, None, evident, acceptable)
 
     @property
     def text(self) -> str:
