@@ -4,8 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INPUTS := 1000000
+WORLDS := 1000
 
-.PHONY: demo test lint types format clean peers sdk bench bench-peers
+.PHONY: demo test lint types format clean peers sdk fuzz bench bench-peers
 
 demo: $(VENV)/.runtime  ## stream an answer into the terminal
 	@$(BIN)/cogent demo
@@ -24,6 +26,10 @@ types: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+fuzz: $(VENV)/.dev  ## damaged inputs for every reader, and whole worlds (INPUTS and WORLDS say how many)
+	$(BIN)/python -m tests.fuzz --inputs $(INPUTS)
+	$(BIN)/python -m tests.world --seeds 0:$(WORLDS)
 
 peers: $(VENV)/.dev  ## against servers written by others (opt-in; PEERS names their scripts)
 	$(BIN)/python -m pytest -m peers

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import os
-import selectors
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ from trio.testing import MockClock
 from .support.certificates import Certificates
 from .support.guard import key_never_shown, no_slots_stuck, no_sockets_left, no_tasks_left
 from .support.http_clients import HTTP
+from .support.jumping_loop import JumpingLoop
 from .support.script_server import ScriptServer
 
 if TYPE_CHECKING:
@@ -52,29 +51,6 @@ def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object
     return request.param, {"debug": True} if request.param == "asyncio" else {}
 
 
-class _JumpingSelector(selectors.DefaultSelector):
-    """Never waits: where nothing is ready, the time that would have been waited is over."""
-
-    now = 1000.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = super().select(0)
-        if not ready:
-            assert timeout is not None, "nothing will ever happen"
-            self.now += timeout
-        return ready
-
-
-class _JumpingLoop(asyncio.SelectorEventLoop):
-    """What ``MockClock(autojump_threshold=0)`` is to trio."""
-
-    def __init__(self) -> None:
-        super().__init__(_JumpingSelector())
-
-    def time(self) -> float:
-        return self._selector.now
-
-
 @pytest.fixture(params=["asyncio", "trio"])
 def virtual_time(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
     """Give a backend whose clock jumps to the next deadline once all tasks wait.
@@ -83,7 +59,7 @@ def virtual_time(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]
     """
     if request.param == "trio":
         return "trio", {"clock": MockClock(autojump_threshold=0)}
-    return "asyncio", {"loop_factory": _JumpingLoop}
+    return "asyncio", {"loop_factory": JumpingLoop}
 
 
 @pytest.fixture(autouse=True)

@@ -29,12 +29,13 @@ from cogent import (
     ToolFailed,
     ToolSpec,
     TurnChunk,
+    UsageError,
     dump_history,
     load_history,
     tool,
 )
 from cogent.messages import ToolResultPart
-from cogent.testing import Emulator, Fault, Reply
+from cogent.testing import Emulator, Fault, Reply, ScriptedModel
 from cogent.tools.batch import INTERRUPTED
 from cogent.wire import DIALECTS
 
@@ -463,3 +464,26 @@ async def test_tools_that_others_run_end_the_run():
     assert [chunk.is_final for chunk in chunks].count(True) == 1
     assert results(stream.response) == [("search", "Results for: x", False)]
     assert len(server.requests) == 1
+
+
+async def test_the_client_is_closed_before_a_call_can_start():
+    """A call that is complete on the wire only after that is the reader's to know of."""
+    said = [
+        ToolCallChunk(index=0, id="a", name="nap", arguments="{}"),
+        TextChunk("And "),
+        ToolCallChunk(index=1, id="b", name="nap", arguments="{}"),
+        TextChunk("so on."),
+    ]
+
+    async def nap() -> None:
+        """Sleep."""
+        await anyio.sleep_forever()
+
+    async with Client() as client:
+        model = ScriptedModel(Reply(chunks=said), dialect="anthropic", client=client)
+        stream = Agent(model=model, tools=[nap], eager=True).run_stream("Go.")
+        while not (await stream.__anext__()).content:
+            pass
+    with pytest.raises(UsageError, match="closed while tools of a run were at work"):
+        async for _ in stream:
+            pass

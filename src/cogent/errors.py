@@ -394,6 +394,8 @@ class InvalidJSON(ProtocolError):
 def quoted(text: str, limit: int = QUOTED_CHARACTERS) -> str:
     """Make foreign text safe for one line of a log: control characters escaped, cut to length."""
     cut = text if len(text) <= limit else text[:limit] + "..."
+    if cut.isprintable():
+        return cut
     return "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in cut
     )

@@ -196,6 +196,12 @@ def test_broken_headers_are_one_typed_error(block, said):
         read_message(message)
 
 
+def test_a_message_that_is_none():
+    """What no framer has given is no message; it is told as any broken one."""
+    with pytest.raises(ProtocolError, match="cut short"):
+        read_message(b"\0")
+
+
 @given(st.binary(max_size=40))
 def test_any_headers_are_read_or_a_typed_error(block):
     (message,) = EventStreamFramer().feed(with_headers(block))

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+import anyio
+import h11
 import pytest
+from trio.testing import MockClock
 
 from cogent.testing import Emulator, Fault, Reply
+from cogent.testing.answer import Answer
+from cogent.testing.delivery import Delivery
 from cogent.wire import ANTHROPIC, DIALECTS, GEMINI, OLLAMA, OPENAI_CHAT
 
 from .raw import BODY, RawClient, chunks_of
@@ -111,6 +116,19 @@ def test_a_fault_before_the_head(end):
         client.read_to_end()
     assert client.received == b""
     assert end == "stall_at" or client.end == {"cut_at": "fin", "reset_at": "rst"}[end]
+
+
+def test_no_keep_alives_before_the_head():
+    """They are of the body, which has not begun."""
+
+    async def stall() -> None:
+        reply = Reply("Hi", keep_alive=1, fault=Fault(stall_at=0, before_head=True))
+        answer = Answer(status=200, headers={}, pieces=[b"Hi"], comment=b":\n", manner=reply)
+        with anyio.move_on_after(60) as scope:
+            await Delivery(None, h11.Connection(h11.SERVER), answer).run()
+        assert scope.cancelled_caught
+
+    anyio.run(stall, backend="trio", backend_options={"clock": MockClock(autojump_threshold=0)})
 
 
 def test_no_last_chunk():

@@ -1,15 +1,20 @@
 """The sockets under our own clients: no cancellation leaves one open, or half a frame in it.
 
-``httpcore`` forgets a socket when a call is cancelled in the TLS handshake, and lets a call that
-is cancelled while it writes leave half a frame behind, which breaks all others on an HTTP/2
-connection. It takes a network of one's own; only ``httpx`` has no argument for it.
+``httpcore`` forgets a socket when a call is cancelled in the TLS handshake, and one that comes
+about after the client was closed; and it lets a call that is cancelled while it writes leave half
+a frame behind, which breaks all others on an HTTP/2 connection. It takes a network of one's own;
+only ``httpx`` has no argument for it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+import weakref
+from typing import TYPE_CHECKING, Any
 
 import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ("put_under",)
 
@@ -26,30 +31,39 @@ def put_under(client: Any, *, whole_writes: bool) -> None:
         client: The client.
         whole_writes: Let no cancellation cut a write: it is whole, or the connection's end.
     """
+    known = weakref.ref(client)  # a cycle would keep its sockets open until it is collected
+
+    def is_closed() -> bool:
+        found = known()
+        return found is None or found.is_closed
+
     for transport in (client._transport, *client._mounts.values()):
         pool = getattr(transport, "_pool", None)
         if pool is not None:
-            pool._network_backend = _Network(pool._network_backend, whole_writes)
+            pool._network_backend = _Network(pool._network_backend, whole_writes, is_closed)
 
 
 class _Network:
     """An ``httpcore.AsyncNetworkBackend``, on another one."""
 
-    def __init__(self, network: Any, whole_writes: bool) -> None:
+    def __init__(self, network: Any, whole_writes: bool, is_closed: Callable[[], bool]) -> None:
         self._network = network
         self._whole_writes = whole_writes
+        self._is_closed = is_closed
 
     async def connect_tcp(self, *args: Any, **options: Any) -> _Stream:
         stream = await self._network.connect_tcp(*args, **options)
-        return _Stream(stream, self._whole_writes)
+        await _close_if_late(stream, self._is_closed)
+        return _Stream(stream, self._whole_writes, self._is_closed)
 
 
 class _Stream:
     """An ``httpcore.AsyncNetworkStream``."""
 
-    def __init__(self, stream: Any, whole_writes: bool) -> None:
+    def __init__(self, stream: Any, whole_writes: bool, is_closed: Callable[[], bool]) -> None:
         self._stream = stream
         self._whole_writes = whole_writes
+        self._is_closed = is_closed
         self.read = stream.read
         self.write = self._write_whole if whole_writes else stream.write
         self.aclose = stream.aclose
@@ -62,7 +76,8 @@ class _Stream:
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await self._stream.aclose()
             raise
-        return _Stream(stream, self._whole_writes)
+        await _close_if_late(stream, self._is_closed)
+        return _Stream(stream, self._whole_writes, self._is_closed)
 
     async def _write_whole(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         with anyio.move_on_after(WRITE_SECONDS, shield=True):
@@ -71,3 +86,13 @@ class _Stream:
         import httpcore
 
         raise httpcore.WriteTimeout("the server takes no data")
+
+
+async def _close_if_late(stream: Any, is_closed: Callable[[], bool]) -> None:
+    """Close a connection that came about after its client was closed: nobody else would."""
+    if is_closed():
+        import httpcore
+
+        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            await stream.aclose()
+        raise httpcore.ConnectError("the client was closed")

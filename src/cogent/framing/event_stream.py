@@ -188,9 +188,9 @@ def read_message(message: bytes) -> EventStreamMessage:
     Raises:
         ProtocolError: Its headers are broken.
     """
-    end = _PRELUDE.size + _PRELUDE.unpack_from(message)[1]
     headers: dict[str, HeaderValue] = {}
     try:
+        end = _PRELUDE.size + _PRELUDE.unpack_from(message)[1]
         for name, value in _headers(message, end):
             if name in headers:
                 raise ProtocolError(f"the header {quoted(name)!r} comes twice in one message")

@@ -137,7 +137,8 @@ class Delivery:
                 raw = self._stream.extra(attribute=SocketAttribute.raw_socket)
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             case "stall":
-                await self._stay_silent(self._manner.keep_alive, self._answer.comment)
+                interval = None if self._fault.before_head else self._manner.keep_alive
+                await self._stay_silent(interval, self._answer.comment)
             case "trickle":
                 interval = self._manner.keep_alive or _TRICKLE_SECONDS
                 await self._stay_silent(interval, self._answer.comment or b"\n")

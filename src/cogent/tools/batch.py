@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from .tool import AnyTool
 
 __all__ = ("ToolBatch",)
+
+_CLOSED = "the Client was closed while tools of a run were at work"
+
 CLOSE_SECONDS = 5.0
 """Most time that tools which were cancelled are waited for."""
 
@@ -91,7 +94,11 @@ class ToolBatch:
         return bool(self._chunks or self._waiting or self._scopes or self._failure)
 
     def start(self, call: ToolCall) -> None:
-        """Run a call, if it was not started before: beside the reader, or within the next step."""
+        """Run a call, if it was not started before: beside the reader, or within the next step.
+
+        Raises:
+            UsageError: The client was closed.
+        """
         if call.id in self._started:
             return
         self._started.add(call.id)
@@ -99,8 +106,11 @@ class ToolBatch:
             self._waiting.append(call)
         else:
             scope = anyio.CancelScope()
+            try:
+                self._group.start_soon(self._run_beside, call, scope)
+            except RuntimeError:  # its group is no more
+                raise UsageError(_CLOSED) from None
             self._scopes.add(scope)
-            self._group.start_soon(self._run_beside, call, scope)
 
     def arrived(self) -> list[Chunk]:
         """Give what has come, without waiting."""
@@ -121,7 +131,7 @@ class ToolBatch:
         if self._failure is not None:
             raise self._failure
         if not self._chunks:
-            raise UsageError("the Client was closed while tools of a run were at work")
+            raise UsageError(_CLOSED)
         return self.arrived()
 
     def interrupt(self) -> None:
