@@ -1,8 +1,8 @@
-"""The sockets under our own clients: no cancellation leaves one open, or half a frame in it.
+"""The sockets under our own clients: no cancellation leaves half a frame in one.
 
-``httpcore`` forgets a socket when a call is cancelled in the TLS handshake, and lets a call that
-is cancelled while it writes leave half a frame behind, which breaks all others on an HTTP/2
-connection. It takes a network of one's own; only ``httpx`` has no argument for it.
+``httpcore`` lets a call that is cancelled while it writes leave half a frame behind, which breaks
+all others on an HTTP/2 connection. It takes a network of one's own; only ``httpx`` has no argument
+for it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ __all__ = ("put_under",)
 
 WRITE_SECONDS = 10.0
 """How long a server may refuse to take one write of HTTP/2, which is 16 KiB at most."""
-
-CLOSE_SECONDS = 2.0
 
 
 def put_under(client: Any, *, whole_writes: bool) -> None:
@@ -56,12 +54,7 @@ class _Stream:
         self.get_extra_info = stream.get_extra_info
 
     async def start_tls(self, *args: Any, **options: Any) -> _Stream:
-        try:
-            stream = await self._stream.start_tls(*args, **options)
-        except BaseException:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._stream.aclose()
-            raise
+        stream = await self._stream.start_tls(*args, **options)
         return _Stream(stream, self._whole_writes)
 
     async def _write_whole(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
