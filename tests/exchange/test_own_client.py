@@ -92,16 +92,17 @@ async def test_no_client_certificate(serve, certificates):
     assert not server.requests
 
 
-async def test_cancelled_while_it_connects(serve, certificates):
-    """A call that is cancelled in the handshake, or at any other wait, leaves no socket open."""
+async def test_cancelled_while_it_connects_by_a_proxy(serve, certificates):
+    """Wherever a call is cancelled on its way through a tunnel, no socket stays open."""
     server = serve(HELLO, tls=certificates.for_server())
 
     async def one() -> bytes:
-        async with opened(verify=context) as transport:
+        async with opened(verify=context, proxy=proxy.url()) as transport:
             return await whole(transport, server.url)
 
     context = ssl.create_default_context(cafile=certificates.ca)
-    assert await cancelled_at_each_wait(one) > 5
+    with Proxy() as proxy:
+        assert await cancelled_at_each_wait(one) > 5
 
 
 # Proxies.

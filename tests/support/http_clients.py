@@ -40,8 +40,11 @@ class HTTP:
             options: More of the `Client`.
         """
         if self.kind == "own":
-            given = {} if ca is None else {"verify": ca}
-            async with Client(max_connections=limit, **given, **options) as client:
+            if ca is not None:
+                options["verify"] = ca
+            if limit is not None:
+                options |= {"max_connections": limit, "max_connections_per_host": limit}
+            async with Client(**options) as client:
                 yield client
             return
         verify = ca is not None and ssl.create_default_context(cafile=ca)

@@ -1,9 +1,8 @@
-"""The sockets under our own clients: no cancellation leaves one open, or half a frame in it.
+"""The sockets under our own clients: no cancellation leaves half a frame in one.
 
-``httpcore`` forgets a socket when a call is cancelled in the TLS handshake, and one that comes
-about after the client was closed; and it lets a call that is cancelled while it writes leave half
-a frame behind, which breaks all others on an HTTP/2 connection. It takes a network of one's own;
-only ``httpx`` has no argument for it.
+``httpcore`` forgets a socket that comes about after the client was closed; and it lets a call that
+is cancelled while it writes leave half a frame behind, which breaks all others on an HTTP/2
+connection. It takes a network of one's own; only ``httpx`` has no argument for it.
 """
 
 from __future__ import annotations
@@ -70,12 +69,7 @@ class _Stream:
         self.get_extra_info = stream.get_extra_info
 
     async def start_tls(self, *args: Any, **options: Any) -> _Stream:
-        try:
-            stream = await self._stream.start_tls(*args, **options)
-        except BaseException:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._stream.aclose()
-            raise
+        stream = await self._stream.start_tls(*args, **options)
         await _close_if_late(stream, self._is_closed)
         return _Stream(stream, self._whole_writes, self._is_closed)
 

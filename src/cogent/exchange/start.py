@@ -31,8 +31,8 @@ _CLOSE_SECONDS = 2.0
 # Between these there are one write at most, and locks that are free.
 _SHIELDED = {
     "connection.connect_tcp.complete": True,
-    "connection.start_tls.started": False,
-    "connection.start_tls.complete": True,
+    **{f"{to}.start_tls.started": False for to in ("connection", "proxy", "socks")},
+    **{f"{to}.start_tls.complete": True for to in ("connection", "proxy", "socks")},
     "http2.send_connection_init.started": True,
     "http11.send_request_headers.started": False,
     "http2.send_request_headers.started": False,
@@ -55,9 +55,9 @@ def safe_start(
     async def trace(event: str, info: Mapping[str, Any]) -> None:
         nonlocal stream
         scope.shield = _SHIELDED.get(event, scope.shield)
-        if event == "connection.connect_tcp.complete":
+        if event.endswith(".connect_tcp.complete"):
             stream = info["return_value"]
-        elif event == "connection.start_tls.failed" and stream is not None:
+        elif event.endswith(".start_tls.failed") and stream is not None:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 await stream.aclose()
         elif event in ("http2.send_connection_init.started", "http11.send_request_headers.started"):
