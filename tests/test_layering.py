@@ -62,12 +62,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tools.tool": {"errors", "messages", "tools.signature"},
     "validation": set(),
     # one call
-    "auth": {"exchange", "providers"},
+    "auth": {"errors", "exchange", "providers"},
     "aws": {"errors", "exchange"},
     "call": set(),
     "call.model_call": DATA
-    | {"auth", "call.answer", "call.deadlines", "call.retry", "exchange", "rate_limit", "wire"},
-    "exchange": {"errors", "exchange"},
+    | {"auth", "call.answer", "call.deadlines", "call.retry", "exchange", "providers"}
+    | {"rate_limit", "wire"},
+    "exchange": {"errors", "exchange", "hosts"},
     # pure
     "call.answer": {"chunks", "errors", "framing", "wire"},
     "call.deadlines": {"errors", "settings"},
@@ -76,11 +77,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"rate_limit", "response"},
     "framing": {"errors", "framing"},
     "history": {"errors", "messages"},
+    "hosts": set(),
     "media": {"messages"},
     "messages": set(),
     "output.partial_json": set(),
     "output.strict_schema": set(),
-    "providers": {"errors", "providers", "wire"},
+    "providers": {"errors", "hosts", "providers", "wire"},
     "rate_limit": set(),
     "response": {"chunks", "errors", "messages", "rate_limit"},
     "run.limits": {"errors"},
@@ -92,7 +94,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 PURE = {"call.answer", "call.deadlines", "call.retry", "chunks", "errors", "framing", "history"}
 PURE |= {"messages", "output.partial_json", "output.strict_schema", "rate_limit", "response"}
-PURE |= {"run.limits", "run.loop", "run.pending", "settings", "trim", "wire"}
+PURE |= {"hosts", "run.limits", "run.loop", "run.pending", "settings", "trim", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
 KNOW_HTTP_LIBRARIES = {Path("exchange/own_client.py"), Path("exchange/network.py")}
 

@@ -10,6 +10,8 @@ other way to them:
 - A call that is cancelled while it starts the connection leaves it unusable for those after it.
 - A connection whose first call is cancelled while it connects is struck off the pool, though
   others wait for it; they finish the work, and nobody closes it.
+- Keys that come in headers of other names than ``authorization`` are put into the table of the
+  header compression, and into the logs of ``hpack``.
 
 Not to be mended from outside: a server that announces the end of a connection (GOAWAY) breaks
 all its streams at once, also those that it would have finished. They are `StreamInterrupted`, or
@@ -18,6 +20,7 @@ all its streams at once, also those that it would have finished. They are `Strea
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -28,6 +31,12 @@ if TYPE_CHECKING:
 __all__ = ("reset_left_streams", "shared_start")
 
 _CANCEL = 8  # RFC 9113, section 7
+
+_PLAIN_HEADERS = frozenset(
+    b":method :scheme :authority :path accept accept-encoding content-length content-type "
+    b"user-agent".split()
+)
+"""All other headers may hold secrets."""
 
 
 def shared_start(
@@ -44,6 +53,7 @@ def shared_start(
     async def trace(event: str, info: Mapping[str, Any]) -> None:
         if event == "http2.send_request_headers.started":
             scope.shield = False
+            _keep_out_of_the_table(client, url)
         elif event == "http2.send_connection_init.started":
             scope.shield = True  # one write, and locks that are free
         if event in ("http2.send_connection_init.started", "http11.send_request_headers.started"):
@@ -56,6 +66,23 @@ def shared_start(
                     connection._receive_events = _SharedReads(connection)
 
     return trace
+
+
+def _keep_out_of_the_table(client: Any, url: Any) -> None:
+    """Let no header that may be a secret be indexed (RFC 7541, section 7.1.3), nor be logged.
+
+    ``h2`` does so for ``authorization`` alone; keys have headers of other names too.
+    """
+    for connection in _http2_connections(_pool(client, url)):
+        encoder = connection._h2_state.encoder
+        if "add" not in vars(encoder):
+            encoder.add = partial(_add, encoder.add)
+
+
+def _add(
+    add: Callable[..., bytes], header: tuple[bytes, bytes], sensitive: bool, *rest: Any
+) -> bytes:
+    return add(header, sensitive or header[0] not in _PLAIN_HEADERS, *rest)
 
 
 async def reset_left_streams(client: Any, request: Any) -> None:

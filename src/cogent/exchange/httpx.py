@@ -8,16 +8,25 @@ task, without a warning on trio.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 import anyio
 
-from ..errors import BadResponse, UsageError, quoted
-from .faults import body_fault, head_fault, malformed, proxy_refusal, shows_headers
+from ..errors import BadResponse, ProviderError, UsageError, quoted
+from ..hosts import is_loopback
+from .content_coding import ContentDecoder
+from .faults import (
+    body_fault,
+    forget_locals,
+    head_fault,
+    malformed,
+    proxy_refusal,
+    shows_headers,
+)
 from .guard import check_allowed
 from .http2 import reset_left_streams, shared_start
 from .own_client import OwnClients
@@ -26,18 +35,22 @@ from .slots import Slot, Slots
 from .wait import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from .port import Call
 
-__all__ = ("CLOSE_SECONDS", "HTTPClient", "HTTPXTransport")
+__all__ = ("CLOSE_SECONDS", "MAX_BODY_BYTES", "HTTPClient", "HTTPXTransport")
+
+MAX_BODY_BYTES = 1024 * 1024 * 1024
+"""Most bytes of one answer, unpacked: what an answer comes to is held in memory."""
 
 CLOSE_SECONDS = 2.0
 """Most time that closing a connection may take."""
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What no header may hold (RFC 9110, section 5.5). On HTTP/2 the libraries would send it."""
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
+"""What a header is made of (RFC 9110, section 5). On HTTP/2 the libraries would send anything."""
 
 
 class _Response(Protocol):
@@ -99,7 +112,7 @@ class HTTPXTransport:
     ) -> None:
         self._callers = client
         self._make = own or OwnClients()
-        self._own: dict[bool, HTTPClient] = {}  # by whether it speaks TLS
+        self._own: dict[tuple[bool, bool], HTTPClient] = {}  # by whether it is for TLS, and local
         self._slots = slots or Slots()
         self._closed = False
 
@@ -114,10 +127,11 @@ class HTTPXTransport:
         check_allowed(call.url)
         if self._callers is not None:
             return HTTPXExchange(self._callers, call, None)
-        tls = call.url.startswith("https:")
-        if tls not in self._own:
-            self._own[tls] = self._make.make(tls=tls)
-        return HTTPXExchange(self._own[tls], call, self._slots.slot(call.url))
+        parts = urlsplit(call.url)
+        kind = tls, local = parts.scheme == "https", is_loopback(parts.hostname)
+        if kind not in self._own:
+            self._own[kind] = self._make.make(tls=tls, local=local)
+        return HTTPXExchange(self._own[kind], call, self._slots.slot(call.url))
 
     async def aclose(self) -> None:
         """Close our own connections."""
@@ -139,13 +153,16 @@ class HTTPXExchange:
         self._response: _Response | None = None
         self._body: AsyncIterator[bytes] | None = None
         self._whole = False
-        self._decompress: Callable[[bytes], bytes] | None = None
+        self._decoder: ContentDecoder | None = None
+        self._left = MAX_BODY_BYTES
         self._wait = Wait()
 
     async def head(self, deadline: float | None) -> Head:
         """Send the request and wait for the head of the answer."""
-        if any(_CONTROL.search(value) for value in self._call.headers.values()):
-            raise malformed()
+        for name, value in self._call.headers.items():
+            if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+                del value  # not even for a traceback that shows locals
+                raise malformed(name)
         try:
             response = await self._wait.run(deadline, self._send)
         except (DeadlineReached, Interrupted):
@@ -164,8 +181,9 @@ class HTTPXExchange:
         headers = {name.lower(): value for name, value in response.headers.items()}
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding in ("gzip", "deflate"):
-            # The library's own decoder would abandon its generators where the data is broken.
-            self._decompress = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress
+            # The library's own decoder gives all that a read unpacks to at once, and would abandon
+            # its generators where the data is broken.
+            self._decoder = ContentDecoder()
         elif encoding not in ("", "identity"):
             raise BadResponse(
                 f"the answer is encoded as {quoted(encoding)}, which was not asked for"
@@ -179,20 +197,34 @@ class HTTPXExchange:
         if body is None:
             return b""
         try:
-            while True:
-                data = await self._wait.run(deadline, body.__anext__)
-                if self._decompress is not None:
-                    data = self._decompress(data)
-                if data:
-                    return data
-        except StopAsyncIteration:
-            self._body = None
-            self._whole = True
-            return b""
-        except (DeadlineReached, Interrupted):
+            data = await self._next(body, deadline)
+        except (DeadlineReached, Interrupted, ProviderError):
             raise
         except Exception as error:
             raise body_fault(error) from error
+        self._left -= len(data)
+        if self._left < 0:
+            raise BadResponse(f"the body goes on beyond the limit of {MAX_BODY_BYTES} bytes")
+        return data
+
+    async def _next(self, body: AsyncIterator[bytes], deadline: float | None) -> bytes:
+        decoder = self._decoder
+        while True:
+            data = decoder.step() if decoder is not None else b""
+            if data:
+                return data
+            try:
+                data = await self._wait.run(deadline, body.__anext__)
+            except StopAsyncIteration:
+                self._body = None
+                self._whole = True
+                if decoder is not None:
+                    decoder.close()
+                return b""
+            if decoder is not None:
+                decoder.feed(data)
+            elif data:
+                return data
 
     def interrupt(self) -> None:
         """Make the wait that is in progress, or the next one, raise `Interrupted`."""
@@ -234,7 +266,11 @@ class HTTPXExchange:
         request.stream = _without_generator(request.stream.__class__)(call.body)
         with anyio.CancelScope() as scope:
             request.extensions["trace"] = shared_start(self._client, request.url, scope)
-            return await self._client.send(request, stream=True, follow_redirects=False)
+            try:
+                return await self._client.send(request, stream=True, follow_redirects=False)
+            except BaseException as error:
+                forget_locals(error)
+                raise
         raise AssertionError  # nobody cancels this scope
 
 
