@@ -180,6 +180,8 @@ class SSEFramer:
         else:
             pending += data
             blocks = []
+        if b"" in blocks:
+            blocks = list(filter(None, blocks))  # blank lines are no blocks, however many come
         if blocks:
             blocks = self._within_limits(blocks)
         if len(pending) > self._compact_at and self.error is None:
