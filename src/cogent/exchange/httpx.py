@@ -159,10 +159,9 @@ class HTTPXExchange:
 
     async def head(self, deadline: float | None) -> Head:
         """Send the request and wait for the head of the answer."""
-        for name, value in self._call.headers.items():
-            if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
-                del value  # not even for a traceback that shows locals
-                raise malformed(name)
+        bad = _illegal(self._call.headers)
+        if bad is not None:
+            raise malformed(bad)
         try:
             response = await self._wait.run(deadline, self._send)
         except (DeadlineReached, Interrupted):
@@ -256,22 +255,35 @@ class HTTPXExchange:
             await self._slot.acquire()
         call = self._call
         # The library's own limit is on the connection only; all other waits are bounded here.
-        self._request = request = self._client.build_request(
+        self._request = self._client.build_request(
             "POST",
             call.url,
             headers=dict(call.headers),
             content=call.body,
             timeout=(call.connect_timeout, None, None, None),
         )
-        request.stream = _without_generator(request.stream.__class__)(call.body)
+        body = self._request.stream.__class__
+        self._request.stream = _without_generator(body)(call.body)
         with anyio.CancelScope() as scope:
-            request.extensions["trace"] = shared_start(self._client, request.url, scope)
+            trace = shared_start(self._client, self._request.url, scope)
+            self._request.extensions["trace"] = trace
             try:
-                return await self._client.send(request, stream=True, follow_redirects=False)
+                return await self._client.send(self._request, stream=True, follow_redirects=False)
             except BaseException as error:
                 forget_locals(error)
                 raise
         raise AssertionError  # nobody cancels this scope
+
+
+def _illegal(headers: Mapping[str, str]) -> str | None:
+    """Give the name of a header that cannot be sent.
+
+    Here, so that no value is a local variable of a frame that waits, which a traceback may show.
+    """
+    for name, value in headers.items():
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            return name
+    return None
 
 
 class _Once(AsyncIterator[bytes]):
