@@ -85,7 +85,8 @@ class Model:
         self._client = client or Client(http_client=http_client)
 
     def __repr__(self) -> str:
-        return f"Model({self.full_name!r})"
+        # One that could not be made is shown too, by a traceback that shows locals.
+        return f"Model({self.full_name!r})" if hasattr(self, "provider") else "Model(...)"
 
     @property
     def full_name(self) -> str:

@@ -324,6 +324,7 @@ class ModelCall:
             if hide(said := str(error.__cause__)) != said:
                 error.__cause__ = error.__context__ = None
         error.args = (error.message,)
+        self.headers = error.headers  # for what is told of the answer so far
 
     def _complete(self, chunk: Chunk) -> None:
         """Add to the end of a turn what the decoder cannot know."""

@@ -74,7 +74,8 @@ def forget_locals(error: BaseException) -> None:
     """Empty the frames that an exception, and those it is chained to, came through.
 
     The HTTP libraries have headers and bodies in local variables, which some loggers and error
-    trackers show. Where it went wrong stays readable. Frames that still run are left alone.
+    trackers show, and the request on their errors. Where it went wrong stays readable. Frames
+    that still run are left alone.
     """
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
@@ -83,6 +84,8 @@ def forget_locals(error: BaseException) -> None:
         if found is not None and id(found) not in seen:
             seen.add(id(found))
             clear_frames(found.__traceback__)
+            if hasattr(found, "_request"):
+                found._request = None
             left += (found.__cause__, found.__context__, *getattr(found, "exceptions", ()))
 
 

@@ -176,7 +176,7 @@ class HTTPXExchange:
     def _begin(self, response: _Response) -> Head:
         self._response = response
         if response.status_code == 407:
-            raise proxy_refusal(f"407 {response.reason_phrase}")
+            raise proxy_refusal(f"407 {quoted(response.reason_phrase)}")
         headers = {name.lower(): value for name, value in response.headers.items()}
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding in ("gzip", "deflate"):
@@ -200,6 +200,7 @@ class HTTPXExchange:
         except (DeadlineReached, Interrupted, ProviderError):
             raise
         except Exception as error:
+            forget_locals(error)
             raise body_fault(error) from error
         self._left -= len(data)
         if self._left < 0:
