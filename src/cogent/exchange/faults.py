@@ -84,8 +84,8 @@ def forget_locals(error: BaseException) -> None:
         if found is not None and id(found) not in seen:
             seen.add(id(found))
             clear_frames(found.__traceback__)
-            if hasattr(found, "_request"):
-                found._request = None
+            if "_request" in vars(found):
+                vars(found)["_request"] = None
             left += (found.__cause__, found.__context__, *getattr(found, "exceptions", ()))
 
 
