@@ -61,7 +61,7 @@ async def ask(model: Model) -> str:
 
 
 def pool_of(client: Client):
-    return client.transport._own[False]._transport._pool
+    return client.transport._own[False, True]._transport._pool
 
 
 def free(client: Client) -> int:

@@ -63,16 +63,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tools.tool": {"errors", "messages", "tools.signature"},
     "validation": set(),
     # one call
-    "auth": {"exchange", "providers"},
+    "auth": {"errors", "exchange", "providers"},
     "aws": {"errors", "exchange"},
     "call": set(),
     "call.drain": {"errors", "exchange"},
     "call.model_call": DATA
     | {"auth", "call.answer", "call.content", "call.deadlines", "call.drain", "call.refusal"}
-    | {"call.retry", "call.shared", "exchange", "rate_limit", "wire"},
+    | {"call.retry", "call.shared", "exchange", "providers", "rate_limit", "wire"},
     "call.refusal": {"call.deadlines", "call.retry", "errors", "exchange", "wire"},
     "call.shared": {"call.model_call", "call.quota"},
-    "exchange": {"errors", "exchange"},
+    "exchange": {"errors", "exchange", "hosts"},
     # pure
     "call.answer": {"chunks", "errors", "framing", "wire"},
     "call.content": {"chunks"},
@@ -83,11 +83,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"rate_limit", "response"},
     "framing": {"errors", "framing"},
     "history": {"errors", "messages"},
+    "hosts": set(),
     "media": {"messages"},
     "messages": set(),
     "output.partial_json": set(),
     "output.strict_schema": set(),
-    "providers": {"errors", "providers", "wire"},
+    "providers": {"errors", "hosts", "providers", "wire"},
     "rate_limit": set(),
     "response": {"chunks", "errors", "messages", "rate_limit"},
     "run.limits": {"errors"},
@@ -100,7 +101,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 PURE = {"call.answer", "call.content", "call.deadlines", "call.quota", "call.retry", "chunks"}
 PURE |= {"errors", "framing", "history"}
 PURE |= {"messages", "output.partial_json", "output.strict_schema", "rate_limit", "response"}
-PURE |= {"run.limits", "run.loop", "run.pending", "settings", "trim", "wire"}
+PURE |= {"hosts", "run.limits", "run.loop", "run.pending", "settings", "trim", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
 KNOW_HTTP_LIBRARIES = {Path("exchange/own_client.py"), Path("exchange/network.py")}
 

@@ -80,7 +80,7 @@ async def test_bare_loop_to_the_end(serve):
             chunks = [chunk async for chunk in stream(server, client=client)]
             assert [chunk.content for chunk in chunks] == [*HELLO, ""]
             assert [chunk.is_final for chunk in chunks] == [False, False, False, True]
-        (connection,) = client.transport._own[False]._transport._pool.connections
+        (connection,) = client.transport._own[False, True]._transport._pool.connections
         assert connection.is_idle()
     assert (server.accepted, len(server.requests)) == (1, 3)
 

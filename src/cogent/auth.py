@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
+from .errors import ConfigurationError
 from .providers import Secret
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from .exchange import Call
 
-__all__ = ("Auth", "BearerToken")
+__all__ = ("Auth", "BearerToken", "secrets_in")
 
 EXPIRY_MARGIN = 300.0
 """Seconds before its expiry from which on a token is not used: calls take a while to begin."""
@@ -31,6 +33,16 @@ class Auth(Protocol):
             rejected: The server has just answered 401 to what this gave before; it is asked once.
         """
         ...
+
+
+def secrets_in(headers: Mapping[str, str]) -> tuple[Secret, ...]:
+    """Give what is secret in headers that prove who one is: credentials, tokens and keys."""
+    found = []
+    for name, value in headers.items():
+        if name.lower().endswith(("authorization", "token", "key")):
+            with suppress(ConfigurationError):  # it will not be sent, which is told there
+                found.append(Secret(value.rpartition(" ")[2]))
+    return tuple(found)
 
 
 class BearerToken:
@@ -52,5 +64,8 @@ class BearerToken:
         async with self._lock:
             if rejected or self._token is None or time.time() > self._expires - EXPIRY_MARGIN:
                 token, self._expires, *_ = await self._fetch()
-                self._token = Secret(token, source="the token")
+                try:
+                    self._token = Secret(token, source="the token")
+                finally:
+                    del token  # a traceback that shows locals has no token to show
             return {"authorization": f"Bearer {self._token.reveal()}"}

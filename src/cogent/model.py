@@ -72,11 +72,14 @@ class Model:
         auth: Auth | None = None,
         plain_http: bool = False,
     ) -> None:
+        try:
+            self._api_key = None if api_key is None else Secret(api_key)
+        finally:
+            del api_key  # a traceback that shows locals has no key to show
         if client is not None and http_client is not None:
             raise ConfigurationError("give client= or http_client=, not both")
         self.provider, self.name = (provider, model) if provider else resolve(model)
         self.settings = settings or Settings()
-        self._api_key = None if api_key is None else Secret(api_key)
         self._base_url = base_url
         self._auth = auth
         self._plain_http = plain_http
@@ -84,7 +87,8 @@ class Model:
         self._client = client or Client(http_client=http_client)
 
     def __repr__(self) -> str:
-        return f"Model({self.full_name!r})"
+        # One that could not be made is shown too, by a traceback that shows locals.
+        return f"Model({self.full_name!r})" if hasattr(self, "provider") else "Model(...)"
 
     @property
     def full_name(self) -> str:

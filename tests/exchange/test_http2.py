@@ -36,7 +36,7 @@ async def opened(certificates):
     transport = HTTPXTransport(own=OwnClients(verify=certificates.ca, http2=True))
     try:
         yield transport
-        pool = transport._own[True]._transport._pool
+        pool = transport._own[True, True]._transport._pool
         assert not pool._requests
         assert all(c.is_idle() or c.is_closed() for c in pool.connections)
     finally:

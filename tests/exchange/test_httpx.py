@@ -196,7 +196,7 @@ async def test_calls_queue_for_a_slot(serve):
             tasks.start_soon(one)
         await server.until_requests(2)
         await anyio.wait_all_tasks_blocked()
-        pool = transport._own[False]._transport._pool
+        pool = transport._own[False, True]._transport._pool
         assert len(pool._requests) == 2
         assert transport._slots._total.statistics().tasks_waiting == 3
         gate.set()

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.lowlevel import current_token
 
+from ..auth import secrets_in
 from ..chunks import RetryChunk
 from ..errors import (
     APIError,
@@ -25,6 +26,7 @@ from ..errors import (
     StreamInterrupted,
 )
 from ..exchange import DeadlineReached, Interrupted, Wait
+from ..exchange.faults import forget_locals
 from ..rate_limit import rate_limit
 from ..wire.failure import request_id
 from ..wire.refused_field import without_refused_field
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from ..chunks import Chunk, Metadata, ToolCall
     from ..exchange import Call, Exchange, Transport
     from ..messages import Message
+    from ..providers import Secret
     from ..rate_limit import RateLimit
     from ..settings import Timeouts
     from ..wire import Decoder
@@ -108,6 +111,7 @@ class ModelCall:
         self._rejected = False  # what auth gave was not accepted, and it has been told so
         self._refused: set[str] = set()  # fields of the body that the server does not know
         self._hide = hide
+        self._proven: tuple[Secret, ...] = ()  # what auth gave for this try
         self._wait = Wait()  # for the pause before another try
         self._pause_until: float | None = None
         self._exchange: Exchange | None = None
@@ -244,11 +248,15 @@ class ModelCall:
             return call
         deadline = self._deadlines.next()
         proof = await self._wait.run(deadline, lambda: auth(call, rejected=self._rejected))
-        return replace(call, headers={**call.headers, **proof})
+        headers = {**call.headers, **{name.lower(): value for name, value in proof.items()}}
+        call = replace(call, headers=headers)
+        self._proven = secrets_in(proof)
+        return call
 
     async def _again(self, error: ProviderError) -> RetryChunk:
         """Prepare another try, or raise the error for good."""
         self._describe(error)
+        forget_locals(error)  # among them what the server has repeated
         await self.aclose()
         if self._deadlines.delivered:
             raise error
@@ -291,11 +299,6 @@ class ModelCall:
         return delay
 
     def _describe(self, error: ProviderError) -> None:
-        if self._hide is not None:
-            error.message = str(self._hide(error.message))
-            error.args = (error.message,)
-            if isinstance(error, APIError):
-                error.body = self._hide(error.body)
         error.provider = self._provider
         error.model = self._model
         error.phase = "connect" if isinstance(error, ConnectFailed) else self._phase
@@ -307,6 +310,14 @@ class ModelCall:
         error.rate_limit = self.rate_limit
         if isinstance(error, APIError) and error.in_stream:
             error.retry_after = error.retry_after or retry_after(self.headers, time.time())
+        hides = [secret.hidden_in for secret in self._proven]
+        for hide in (self._hide, *hides) if self._hide is not None else hides:
+            for name, value in tuple(vars(error).items()):
+                setattr(error, name, hide(value))
+            if hide(said := str(error.__cause__)) != said:
+                error.__cause__ = error.__context__ = None
+        error.args = (error.message,)
+        self.headers = error.headers  # for what is told of the answer so far
 
     def _take_note(self, chunks: list[Chunk]) -> None:
         """Take note of what a step hands over, and add to it what the decoder cannot know."""

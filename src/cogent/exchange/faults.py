@@ -7,6 +7,7 @@ classes on different loops.
 from __future__ import annotations
 
 import zlib
+from traceback import clear_frames
 
 from ..errors import (
     BadResponse,
@@ -19,7 +20,14 @@ from ..errors import (
     quoted,
 )
 
-__all__ = ("body_fault", "head_fault", "malformed", "proxy_refusal", "shows_headers")
+__all__ = (
+    "body_fault",
+    "forget_locals",
+    "head_fault",
+    "malformed",
+    "proxy_refusal",
+    "shows_headers",
+)
 
 _CONNECT_FAULTS = frozenset(
     {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol"}
@@ -50,9 +58,35 @@ def head_fault(error: Exception) -> CogentError:
     return NoResponse(f"the connection ended before an answer came: {told}")
 
 
-def malformed() -> ConfigurationError:
-    """Make the error of a request that HTTP cannot carry. It repeats nothing of it."""
-    return ConfigurationError("the request cannot be sent: its URL or a header is malformed")
+def malformed(header: str | None = None) -> ConfigurationError:
+    """Make the error of a request that HTTP cannot carry.
+
+    Args:
+        header: The name of the header that is at fault. Its value is not repeated.
+    """
+    what = "its URL or a header" if header is None else f"the header {quoted(header)!r}"
+    return ConfigurationError(
+        f"the request cannot be sent: {what} is malformed, or holds what HTTP cannot carry"
+    )
+
+
+def forget_locals(error: BaseException) -> None:
+    """Empty the frames that an exception, and those it is chained to, came through.
+
+    The HTTP libraries have headers and bodies in local variables, which some loggers and error
+    trackers show, and the request on their errors. Where it went wrong stays readable. Frames
+    that still run are left alone.
+    """
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        found = left.pop()
+        if found is not None and id(found) not in seen:
+            seen.add(id(found))
+            clear_frames(found.__traceback__)
+            if "_request" in vars(found):
+                vars(found)["_request"] = None
+            left += (found.__cause__, found.__context__, *getattr(found, "exceptions", ()))
 
 
 def body_fault(error: Exception) -> ProviderError:

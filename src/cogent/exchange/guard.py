@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import UsageError
+from ..hosts import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ("check_allowed", "forbid_requests")
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 _forbidden = 0
 
@@ -43,6 +42,6 @@ def check_allowed(url: str) -> None:
     Raises:
         UsageError: Requests are forbidden, and it would leave this machine.
     """
-    if _forbidden and urlsplit(url).hostname not in _LOOPBACK:
-        host = urlsplit(url).hostname
+    host = urlsplit(url).hostname
+    if _forbidden and not is_loopback(host):
         raise UsageError(f"a call to {host} was about to be made, and requests are forbidden")

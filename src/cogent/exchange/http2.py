@@ -10,6 +10,8 @@ other way to them:
 - A call that is cancelled while it starts the connection leaves it unusable for those after it.
 - A connection whose first call is cancelled while it connects is struck off the pool, though
   others wait for it; they finish the work, and nobody closes it.
+- Keys that come in headers of other names than ``authorization`` are put into the table of the
+  header compression, and into the logs of ``hpack``.
 
 Not to be mended from outside: a server that announces the end of a connection (GOAWAY) breaks
 all its streams at once, also those that it would have finished. They are `StreamInterrupted`, or
@@ -18,16 +20,29 @@ all its streams at once, also those that it would have finished. They are `Strea
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ("innermost_connections", "pool_of", "reset_left_streams", "share_connections")
+__all__ = (
+    "innermost_connections",
+    "keep_out_of_the_table",
+    "pool_of",
+    "reset_left_streams",
+    "share_connections",
+)
 
 _CANCEL = 8  # RFC 9113, section 7
+
+_PLAIN_HEADERS = frozenset(
+    b":method :scheme :authority :path accept accept-encoding content-length content-type "
+    b"user-agent".split()
+)
+"""All other headers may hold secrets."""
 
 
 def share_connections(pool: Any, request: Any) -> None:
@@ -43,6 +58,26 @@ def share_connections(pool: Any, request: Any) -> None:
     for connection in _http2_connections(pool):
         if not isinstance(connection._receive_events, _SharedReads):
             connection._receive_events = _SharedReads(connection)
+
+
+def keep_out_of_the_table(pool: Any) -> None:
+    """Let no header that may be a secret be indexed (RFC 7541, section 7.1.3), nor be logged.
+
+    ``h2`` does so for ``authorization`` alone; keys have headers of other names too.
+
+    Args:
+        pool: The pool of an ``httpx.AsyncClient``, or of one of ``httpx2``.
+    """
+    for connection in _http2_connections(pool):
+        encoder = connection._h2_state.encoder
+        if "add" not in vars(encoder):
+            encoder.add = partial(_add, encoder.add)
+
+
+def _add(
+    add: Callable[..., bytes], header: tuple[bytes, bytes], sensitive: bool, *rest: Any
+) -> bytes:
+    return add(header, sensitive or header[0] not in _PLAIN_HEADERS, *rest)
 
 
 async def reset_left_streams(client: Any, request: Any) -> None:

@@ -8,16 +8,25 @@ task, without a warning on trio.
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import urlsplit
 
 import anyio
 
-from ..errors import BadResponse, UsageError, quoted
-from .faults import body_fault, head_fault, malformed, proxy_refusal, shows_headers
+from ..errors import BadResponse, ProviderError, UsageError, quoted
+from ..hosts import is_loopback
+from .content_coding import ContentDecoder
+from .faults import (
+    body_fault,
+    forget_locals,
+    head_fault,
+    malformed,
+    proxy_refusal,
+    shows_headers,
+)
 from .guard import check_allowed
 from .http2 import reset_left_streams
 from .own_client import OwnClients
@@ -27,18 +36,22 @@ from .start import safe_start
 from .wait import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from .port import Call
 
-__all__ = ("CLOSE_SECONDS", "HTTPClient", "HTTPXTransport")
+__all__ = ("CLOSE_SECONDS", "MAX_BODY_BYTES", "HTTPClient", "HTTPXTransport")
+
+MAX_BODY_BYTES = 1024 * 1024 * 1024
+"""Most bytes of one answer, unpacked: what an answer comes to is held in memory."""
 
 CLOSE_SECONDS = 2.0
 """Most time that closing a connection may take."""
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-"""What no header may hold (RFC 9110, section 5.5). On HTTP/2 the libraries would send it."""
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e]*")
+"""What a header is made of (RFC 9110, section 5). On HTTP/2 the libraries would send anything."""
 
 
 class _Response(Protocol):
@@ -100,7 +113,7 @@ class HTTPXTransport:
     ) -> None:
         self._callers = client
         self._make = own or OwnClients()
-        self._own: dict[bool, HTTPClient] = {}  # by whether it speaks TLS
+        self._own: dict[tuple[bool, bool], HTTPClient] = {}  # by whether it is for TLS, and local
         self._slots = slots or Slots()
         self._closed = False
 
@@ -115,10 +128,11 @@ class HTTPXTransport:
         check_allowed(call.url)
         if self._callers is not None:
             return HTTPXExchange(self._callers, call, None)
-        tls = call.url.startswith("https:")
-        if tls not in self._own:
-            self._own[tls] = self._make.make(tls=tls)
-        return HTTPXExchange(self._own[tls], call, self._slots.slot(call.url))
+        parts = urlsplit(call.url)
+        kind = tls, local = parts.scheme == "https", is_loopback(parts.hostname)
+        if kind not in self._own:
+            self._own[kind] = self._make.make(tls=tls, local=local)
+        return HTTPXExchange(self._own[kind], call, self._slots.slot(call.url))
 
     async def aclose(self) -> None:
         """Close our own connections."""
@@ -140,13 +154,15 @@ class HTTPXExchange:
         self._response: _Response | None = None
         self._body: AsyncIterator[bytes] | None = None
         self._whole = False
-        self._decompress: Callable[[bytes], bytes] | None = None
+        self._decoder: ContentDecoder | None = None
+        self._left = MAX_BODY_BYTES
         self._wait = Wait()
 
     async def head(self, deadline: float | None) -> Head:
         """Send the request and wait for the head of the answer."""
-        if any(_CONTROL.search(value) for value in self._call.headers.values()):
-            raise malformed()
+        bad = _illegal(self._call.headers)
+        if bad is not None:
+            raise malformed(bad)
         try:
             response = await self._wait.run(deadline, self._send)
         except (DeadlineReached, Interrupted):
@@ -161,15 +177,16 @@ class HTTPXExchange:
     def _begin(self, response: _Response) -> Head:
         self._response = response
         if response.status_code == 407:
-            raise proxy_refusal(f"407 {response.reason_phrase}")
+            raise proxy_refusal(f"407 {quoted(response.reason_phrase)}")
         headers = {name.lower(): value for name, value in response.headers.items()}
         if {"content-length", "transfer-encoding"} <= headers.keys():
             # RFC 9112, section 6.3: so answers are smuggled.
             raise BadResponse("the answer tells its length in two ways, as chunks and as a number")
         encoding = headers.get("content-encoding", "identity").lower()
         if encoding in ("gzip", "deflate"):
-            # The library's own decoder would abandon its generators where the data is broken.
-            self._decompress = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress
+            # The library's own decoder gives all that a read unpacks to at once, and would abandon
+            # its generators where the data is broken.
+            self._decoder = ContentDecoder()
         elif encoding not in ("", "identity"):
             raise BadResponse(
                 f"the answer is encoded as {quoted(encoding)}, which was not asked for"
@@ -183,20 +200,35 @@ class HTTPXExchange:
         if body is None:
             return b""
         try:
-            while True:
-                data = await self._wait.run(deadline, body.__anext__)
-                if self._decompress is not None:
-                    data = self._decompress(data)
-                if data:
-                    return data
-        except StopAsyncIteration:
-            self._body = None
-            self._whole = True
-            return b""
-        except (DeadlineReached, Interrupted):
+            data = await self._next(body, deadline)
+        except (DeadlineReached, Interrupted, ProviderError):
             raise
         except Exception as error:
+            forget_locals(error)
             raise body_fault(error) from error
+        self._left -= len(data)
+        if self._left < 0:
+            raise BadResponse(f"the body goes on beyond the limit of {MAX_BODY_BYTES} bytes")
+        return data
+
+    async def _next(self, body: AsyncIterator[bytes], deadline: float | None) -> bytes:
+        decoder = self._decoder
+        while True:
+            data = decoder.step() if decoder is not None else b""
+            if data:
+                return data
+            try:
+                data = await self._wait.run(deadline, body.__anext__)
+            except StopAsyncIteration:
+                self._body = None
+                self._whole = True
+                if decoder is not None:
+                    decoder.close()
+                return b""
+            if decoder is not None:
+                decoder.feed(data)
+            elif data:
+                return data
 
     def interrupt(self) -> None:
         """Make the wait that is in progress, or the next one, raise `Interrupted`."""
@@ -228,18 +260,35 @@ class HTTPXExchange:
             await self._slot.acquire()
         call = self._call
         # The library's own limit is on the connection only; all other waits are bounded here.
-        self._request = request = self._client.build_request(
+        self._request = self._client.build_request(
             "POST",
             call.url,
             headers=dict(call.headers),
             content=call.body,
             timeout=(call.connect_timeout, None, None, None),
         )
-        request.stream = _without_generator(request.stream.__class__)(call.body)
+        body = self._request.stream.__class__
+        self._request.stream = _without_generator(body)(call.body)
         with anyio.CancelScope() as scope:
-            request.extensions["trace"] = safe_start(self._client, request.url, scope)
-            return await self._client.send(request, stream=True, follow_redirects=False)
+            trace = safe_start(self._client, self._request.url, scope)
+            self._request.extensions["trace"] = trace
+            try:
+                return await self._client.send(self._request, stream=True, follow_redirects=False)
+            except BaseException as error:
+                forget_locals(error)
+                raise
         raise AssertionError  # nobody cancels this scope
+
+
+def _illegal(headers: Mapping[str, str]) -> str | None:
+    """Give the name of a header that cannot be sent.
+
+    Here, so that no value is a local variable of a frame that waits, which a traceback may show.
+    """
+    for name, value in headers.items():
+        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+            return name
+    return None
 
 
 class _Once(AsyncIterator[bytes]):

@@ -50,11 +50,12 @@ class OwnClients:
         self._context = _context(verify, cert)
         self._proxy = None if proxy is None else self._read_proxy(proxy)
 
-    def make(self, *, tls: bool) -> httpx.AsyncClient:
+    def make(self, *, tls: bool, local: bool = False) -> httpx.AsyncClient:
         """Make a client.
 
         Args:
             tls: Whether it will speak TLS to its hosts; else it loads no certificates.
+            local: Whether its hosts are this machine, to which no proxy of the environment leads.
         """
         import httpx
 
@@ -64,8 +65,7 @@ class OwnClients:
             proxy=self._proxy,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
             timeout=None,  # noqa: S113 - bounded by the deadlines of each wait
-            # Proxies of the environment are honoured, except for this machine itself.
-            mounts=None if self._proxy else dict.fromkeys(_LOOPBACK),
+            trust_env=not local,
         )
         put_under(client, whole_writes=self._http2 and tls)
         return client
@@ -87,9 +87,6 @@ class OwnClients:
         if scheme == "https":
             proxy.ssl_context = self._context or _default_context(self._http2)
         return proxy
-
-
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 
 @cache

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from .http2 import innermost_connections, pool_of, share_connections
+from .http2 import innermost_connections, keep_out_of_the_table, pool_of, share_connections
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -60,6 +60,8 @@ def safe_start(
         elif event.endswith(".start_tls.failed") and stream is not None:
             with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
                 await stream.aclose()
+        elif event == "http2.send_request_headers.started":
+            keep_out_of_the_table(pool_of(client, url))
         elif event in ("http2.send_connection_init.started", "http11.send_request_headers.started"):
             pool = pool_of(client, url)
             share_connections(pool, info["request"])

@@ -119,7 +119,7 @@ class SSEFramer:
             if plain.endswith(b"\n\n") and not (self._skip_lf or self._skip_line):
                 blocks = plain.split(b"\n\n")
                 if not blocks.pop() and b"\r" not in plain:
-                    return blocks
+                    return blocks if all(blocks) else list(filter(None, blocks))
         if self._start is not None:
             data = self._after_bom(data)
         if self._skip_lf and data:
@@ -189,6 +189,8 @@ class SSEFramer:
         else:
             pending += data
             blocks = []
+        if b"" in blocks:
+            blocks = list(filter(None, blocks))  # blank lines are no blocks, however many come
         if blocks:
             blocks = self._within_limits(blocks)
         if len(pending) > self._compact_at and self.error is None:

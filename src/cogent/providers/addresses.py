@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 from ..errors import ConfigurationError
+from ..hosts import is_loopback
 
 __all__ = (
     "aws_url",
@@ -22,13 +22,7 @@ __all__ = (
 def is_exposed(url: str) -> bool:
     """Tell whether what is sent to a URL can be read on the way: plain http beyond this machine."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "http" or host == "localhost" or host.endswith(".localhost"):
-        return False
-    try:
-        return not ip_address(host).is_loopback
-    except ValueError:
-        return True
+    return parts.scheme == "http" and not is_loopback(parts.hostname)
 
 
 def ollama_host(value: str) -> str:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from ..errors import ConfigurationError
 
 __all__ = ("Credential", "Secret")
+
+_SHORTEST = 8
+"""Shorter keys are placeholders, and may be any word of a text."""
 
 
 class Secret:
@@ -23,15 +30,15 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str, *, source: str = "api_key") -> None:
-        stripped = value.strip()
-        if not stripped:
-            raise ConfigurationError(f"{source} is empty")
-        if not (stripped.isascii() and stripped.isprintable()) or " " in stripped:
-            raise ConfigurationError(
-                f"{source} holds a space, a line break or a character that is not ASCII; "
-                "copy the key again"
-            )
-        self._value = stripped
+        value = value.strip()
+        sound = value.isascii() and value.isprintable() and " " not in value
+        self._value = value if sound else ""
+        if self._value:
+            return
+        told = "holds a space, a line break or a character that is not ASCII; copy the key again"
+        told = told if value else "is empty"
+        del value  # a traceback that shows locals has no key to show
+        raise ConfigurationError(f"{source} {told}")
 
     def reveal(self) -> str:
         """Give the key itself, to be put into a header and nowhere else."""
@@ -41,14 +48,31 @@ class Secret:
         return "Secret(...)"
 
     def hidden_in(self, value: object) -> object:
-        """Give text, or JSON of any depth, with the key taken out: servers repeat what they got."""
+        """Give text, or JSON of any depth, with the key taken out: servers repeat what they got.
+
+        It is found as it is, in a URL, in base64 wherever it begins there, and cut short at the end
+        of the text. A key of less than 8 characters is not looked for.
+        """
         if isinstance(value, str):
-            return value.replace(self._value, "[key]") if len(self._value) >= 8 else value
-        if isinstance(value, dict):
-            return {name: self.hidden_in(item) for name, item in value.items()}
+            return self._hidden(value) if len(self._value) >= _SHORTEST else value
+        if isinstance(value, Mapping):
+            return {str(self.hidden_in(k)): self.hidden_in(item) for k, item in value.items()}
         if isinstance(value, list):
             return [self.hidden_in(item) for item in value]
         return value
+
+    def _hidden(self, text: str) -> str:
+        key = self._value
+        ways = [re.escape(key), re.escape(quote(key, safe=""))]
+        for before in range(3):  # how many bytes of its first group of three are another's
+            packed = b64encode(bytes(before) + key.encode()).decode().rstrip("=")
+            ways.append(re.escape(packed[before and before + 1 : -1]) + "[A-Za-z0-9+/]?=*")
+        text = re.sub("|".join(ways), "[key]", text)
+        whole = text.removesuffix("...")
+        for size in range(min(len(key), len(whole)), _SHORTEST - 1, -1):
+            if whole.endswith(key[:size]):
+                return f"{whole[:-size]}[key]"
+        return text
 
     def __reduce__(self) -> tuple[object, ...]:
         raise TypeError("a key is not pickled; read it again where it is needed")

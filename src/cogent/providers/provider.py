@@ -90,6 +90,14 @@ class Provider:
         Raises:
             ConfigurationError: No address or no key; the message names the variable to set.
         """
+        base = base_url or self._base_url()
+        if "@" in base.split("://")[-1].split("/")[0]:
+            raise ConfigurationError(
+                f"the base_url of {self.name} holds a user name or password, which logs would "
+                "show: send it in a header, with auth="
+            )
+        route = self.dialect.route(model, stream)
+        url = self.locate(base, route, model) if self.locate else _joined(base, route)
         headers = {
             "content-type": "application/json",
             "accept": self.dialect.accept if stream else "application/json",
@@ -106,9 +114,6 @@ class Provider:
             credential, secret = self._credential(api_key)
             if secret is not None:
                 headers[credential.header] = credential.scheme + secret.reveal()
-        base = base_url or self._base_url()
-        route = self.dialect.route(model, stream)
-        url = self.locate(base, route, model) if self.locate else _joined(base, route)
         return Endpoint(url, headers, secret)
 
     def has_key(self) -> bool:
@@ -132,9 +137,8 @@ class Provider:
         if api_key is not None:
             return first, api_key
         for credential in self.credentials:
-            value = _environment(credential.env)
-            if value:
-                return credential, Secret(value, source=credential.env)
+            if _environment(credential.env):
+                return credential, Secret(_environment(credential.env), source=credential.env)
         if self.key_required:
             names = " or ".join(credential.env for credential in self.credentials)
             raise ConfigurationError(f"{self.name} needs a key: set {names}, or give api_key=")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Literal
 
 from ..chunks import Chunk, ReasoningChunk, RefusalChunk, TextChunk, ToolCallChunk
+from ..errors import ProtocolError
 from .blocks import Block, rejoined
 
-__all__ = ("BlockWriter",)
+__all__ = ("MAX_BLOCKS", "BlockWriter")
+
+MAX_BLOCKS = 10_000
+"""Most texts, thoughts, calls and other objects of one answer, which has a hundred at most."""
 
 _ALONE = "\ufffd"  # in place of a surrogate whose other half never came
 
@@ -30,13 +34,18 @@ class BlockWriter:
         # add its text there.
         self._written: Block | None = None
 
+    def _add(self, block: Block) -> None:
+        if len(self._blocks) >= MAX_BLOCKS:
+            raise ProtocolError(f"one answer has more than {MAX_BLOCKS} blocks")
+        self._blocks.append(block)
+
     def _block(self, kind: Literal["text", "reasoning", "refusal"], chunks: list[Chunk]) -> Block:
         """Give the open block of this kind, opening one if another kind is open."""
         block = self._open
         if block is None or block.kind != kind:
             self._leave(chunks)
             block = self._open = Block(kind)
-            self._blocks.append(block)
+            self._add(block)
         return block
 
     def _leave(self, chunks: list[Chunk]) -> None:
@@ -47,7 +56,7 @@ class BlockWriter:
 
     def _place(self, index: int, block: Block) -> Block:
         """Add a block that deltas will name by this index."""
-        self._blocks.append(block)
+        self._add(block)
         self._by_index[index] = block
         return block
 
@@ -91,7 +100,7 @@ class BlockWriter:
     def _new_call(self) -> Block:
         block = Block("call", index=self._call_count)
         self._call_count += 1
-        self._blocks.append(block)
+        self._add(block)
         return block
 
     def _arguments(self, block: Block, given: str, chunks: list[Chunk], *, early: str = "") -> None:

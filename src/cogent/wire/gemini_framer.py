@@ -22,7 +22,6 @@ class GeminiFramer:
 
     def __init__(self, *, max_event_bytes: int) -> None:
         self._max_event_bytes = max_event_bytes
-        self._before = b""  # what came before the byte that tells
         self._array: JSONArrayFramer | None = None
         # Errors also come as bare JSON, so unknown lines are kept.
         self._sse = SSEFramer(max_event_bytes=max_event_bytes, keep_unknown=True)
@@ -41,13 +40,11 @@ class GeminiFramer:
             LineTooLarge: An element is.
         """
         if not self._chosen:
-            data = self._before + data
-            first = data.lstrip(_BEFORE)[:1]
-            self._chosen = bool(first) or len(data) > self._max_event_bytes
-            self._before = b"" if self._chosen else data
-            if not self._chosen:
+            data = data.lstrip(_BEFORE)
+            if not data:
                 return []
-            if first == b"[":
+            self._chosen = True
+            if data[:1] == b"[":
                 self._array = JSONArrayFramer(max_line_bytes=self._max_event_bytes)
         if self._array is None:
             return self._sse.feed(data)

@@ -61,7 +61,7 @@ class GeminiParts(SSEDecoder):
         # What is signed goes back as a part of its own, even if it is empty.
         self._leave(chunks)
         block = Block("reasoning" if thought else "text")
-        self._blocks.append(block)
+        self._add(block)
         write(said, chunks, block)
         self._settle(block, chunks)
         self._written = None  # what follows is another block
@@ -85,7 +85,7 @@ class GeminiParts(SSEDecoder):
         self._leave(chunks)
         block = Block("opaque")
         block.data = part
-        self._blocks.append(block)
+        self._add(block)
 
     @staticmethod
     def _server_tool(kind: str, part: Object, chunks: list[Chunk]) -> None:

@@ -62,7 +62,7 @@ class ItemDecoder(SSEDecoder):
             block = self._new_call()
         else:
             block = Block(kind)
-            self._blocks.append(block)
+            self._add(block)
         item.first = block
         return block
 
@@ -143,7 +143,7 @@ class ItemDecoder(SSEDecoder):
             block = first
             if first.kind != kind or first in item.blocks.values():
                 block = Block(kind)
-                self._blocks.append(block)
+                self._add(block)
             item.blocks[channel, index] = block
         return block
 
