@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogent import partial_json
+from cogent.output import partial_json
 from cogent.output.partial_json import CHARACTERS_AN_ENTRY, CREDIT, MAX_DEPTH, PartialJSON
 from tests.framing.work import lines_run
 from tests.support.cuts import every, partitions, pieces

@@ -30,9 +30,6 @@ ROWS = {
 LOOPS = ("asyncio", "trio")
 CLIENTS = ("own", "httpx", "httpx2")
 
-PENDING = {45, *range(55, 81), 82}
-"""Rows whose tests are not marked yet."""
-
 HEAD = """# What happens when something goes wrong
 
 Each row is a fault, what cogent promises then, and the tests that prove it. `make test` runs them
@@ -83,7 +80,7 @@ def _way(test: pytest.Item) -> tuple[str, str]:
     loop = backend if isinstance(backend, str) else backend[0]
     if not loop or "virtual_time" in test.fixturenames:
         return loop, ""
-    named = {given.get("http"), given.get("transport"), given.get("port")}
+    named = {given.get(name) for name in ("http", "client", "transport", "port")}
     return loop, next((client for client in CLIENTS if client in named), "own")
 
 

@@ -59,5 +59,5 @@ class HTTP:
     @staticmethod
     def pool(client: Client):
         """Give the pool of an open client that has been used over plain HTTP."""
-        http_client = client._http_client or client.transport._own[False]
+        http_client = client._http_client or client.transport._own[False, True]
         return http_client._transport._pool

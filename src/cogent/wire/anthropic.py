@@ -108,7 +108,8 @@ class AnthropicDecoder(SSEDecoder):
 
     def _note_counts(self, usage: Object) -> None:
         # No answer costs nothing: zeros alone stand where a server does not know yet.
-        if self.usage_raw or any(integer(usage, key) for key in usage):
+        thought = integer(obj(usage.get("output_tokens_details")), "thinking_tokens")
+        if self.usage_raw or thought or any(integer(usage, key) for key in usage):
             self._note_usage(usage)
 
     def _note_stop(self, source: Object) -> None:
