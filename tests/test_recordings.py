@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from tests.recordings.corpus import Recording
 
-# In one process, since what was read is added up.
-pytestmark = [requires_reference, pytest.mark.xdist_group("recordings")]
+pytestmark = requires_reference
 
 NATIVE = spoken(native=True)
 COMPATIBLE = spoken(native=False)
