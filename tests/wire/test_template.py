@@ -138,6 +138,18 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("dialect", [dialect for dialect in CASES if dialect != "ollama"])
+def test_comments_between_events_cost_no_lesson(dialect):
+    """Servers keep a connection alive with comments, even between tokens."""
+    decoder = DIALECTS[dialect].decoder(templates=True)
+    for i in range(100):
+        decoder.feed(CASES[dialect](i))
+        misses = decoder.misses
+        decoder.feed(b": keep-alive\n\n")
+        assert decoder.misses == misses
+    assert_same(dialect, b"".join(CASES[dialect](i) + b": waiting\n\n" for i in range(9)))
+
+
 @pytest.mark.parametrize("dialect", CASES)
 def test_most_events_are_not_parsed(dialect, monkeypatch):
     """After a few lessons no event of a long answer needs the parser."""

@@ -40,6 +40,11 @@ class SSEDecoder(Decoder):
                 with suppress(InvalidJSON):
                     self._decode(event, orphan, chunks)
 
+    def _in_full(self, frame: bytes, chunks: list[Chunk]) -> None:
+        # A comment says nothing: the event after it repeats the one before it.
+        if not frame.startswith(b":") or b"\n" in frame:
+            super()._in_full(frame, chunks)
+
     def _document_in(self, frame: bytes) -> bytes | None:
         return event_data(frame)
 
