@@ -45,7 +45,6 @@ from cogent.providers.vendors import VENDORS
 from cogent.testing import Emulator, Reply, ScriptedModel
 from cogent.wire import DIALECTS
 from tests.exchange.fake import FakeTransport
-from tests.support.certificates import Certificates
 from tests.support.http2_server import HTTP2Server
 from tests.support.proxy import Proxy
 from tests.support.script_server import (
@@ -64,11 +63,6 @@ from tests.test_layering import MODULES, SOURCE, imported
 from .surfaces import KEY, search, search_error, search_object
 
 ONCE = Settings(max_retries=0)
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(autouse=True)
