@@ -7,7 +7,7 @@ classes on different loops.
 from __future__ import annotations
 
 import zlib
-from traceback import clear_frames
+from traceback import clear_frames, walk_tb
 
 from ..errors import (
     BadResponse,
@@ -76,6 +76,10 @@ def forget_locals(error: BaseException) -> None:
     The HTTP libraries have headers and bodies in local variables, which some loggers and error
     trackers show, and the request on their errors. Where it went wrong stays readable. Frames
     that still run are left alone.
+
+    Whoever cancels others while it handles an exception of its own is, on trio, the context of
+    their `Cancelled`; to clear a frame of it would end a task that only waits. So a context counts
+    only where it was caught on the way that the error has come.
     """
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
@@ -83,10 +87,20 @@ def forget_locals(error: BaseException) -> None:
         found = left.pop()
         if found is not None and id(found) not in seen:
             seen.add(id(found))
+            left += (found.__cause__, _own_context(found), *getattr(found, "exceptions", ()))
             clear_frames(found.__traceback__)
             if "_request" in vars(found):
                 vars(found)["_request"] = None
-            left += (found.__cause__, found.__context__, *getattr(found, "exceptions", ()))
+
+
+def _own_context(error: BaseException) -> BaseException | None:
+    """Give what an exception came of, if that was caught in a frame that it came through."""
+    context = error.__context__
+    if context is None or context.__traceback__ is None:
+        return context
+    catcher = context.__traceback__.tb_frame
+    through = (frame for frame, _ in walk_tb(error.__traceback__))
+    return context if any(frame is catcher for frame in through) else None
 
 
 def body_fault(error: Exception) -> ProviderError:
