@@ -144,7 +144,7 @@ def test_error_after_content_waits_its_turn():
     """What came before an error is given first; the error is there for the next call."""
     reader = AnswerReader(OPENAI_CHAT.decoder())
     assert [chunk.content for chunk in reader.feed(said("Hi") + b"data: " + REFUSAL + b"\n\n")]
-    assert type(reader.error) is Overloaded
+    assert type(reader.decoder.error) is Overloaded
 
 
 BODIES = [

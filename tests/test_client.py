@@ -167,12 +167,12 @@ async def test_its_timeouts_and_policy_are_the_default(serve):
         async with shared.stream("hi") as chunks:
             with pytest.raises(CogentError, match="attempt 2"):
                 await chunks.text().__anext__()
-            assert chunks._call._deadlines._timeouts.total == 9
+            assert chunks._steps._call._deadlines._timeouts.total == 9
         settings = Settings(max_retries=0, timeouts=Timeouts(total=8))
         async with shared.stream("hi", settings=settings) as chunks:
             with pytest.raises(CogentError, match="attempt 1"):
                 await chunks.text().__anext__()
-            assert chunks._call._deadlines._timeouts.total == 8
+            assert chunks._steps._call._deadlines._timeouts.total == 8
 
 
 @pytest.mark.scorecard(43)
@@ -214,7 +214,7 @@ async def test_cancelled_in_the_queue(serve):
                 tasks.start_soon(partial(_read, chunks))
             await server.until_requests(2)
             await anyio.wait_all_tasks_blocked()
-            waiting = [chunks for chunks in queued if not chunks._call._exchange._slot.held]
+            waiting = [chunks for chunks in queued if not chunks._steps._call._exchange._slot.held]
             assert len(waiting) == 4
             for chunks in waiting:
                 chunks.cancel()
@@ -238,7 +238,7 @@ async def test_a_slow_host_stops_itself_alone(serve):
             await slow.until_requests(2)
             await anyio.wait_all_tasks_blocked()
             assert await ask(model(quick, client=client)) == "Hello"
-            next(c for c in calls if not c._call._exchange._slot.held).cancel()
+            next(c for c in calls if not c._steps._call._exchange._slot.held).cancel()
             await anyio.wait_all_tasks_blocked()
             assert len(slow.requests) == 2
             gate.set()

@@ -43,9 +43,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run.fallback": DATA
     | {"call.content", "call.model_call", "model", "rate_limit", "run.caller", "tools.batch"}
     | {"wire"},
-    "run.stream": DATA
-    | {"call.content", "call.model_call", "exchange", "run.caller", "run.fallback", "run.loop"}
+    "run.steps": DATA
+    | {"call.model_call", "exchange", "run.caller", "run.fallback", "run.loop"}
     | {"tools.batch", "tools.run_context"},
+    "run.stream": DATA
+    | {"call.content", "exchange", "run.caller", "run.fallback", "run.loop", "run.steps"},
     "run.sync": DATA | {"model", "run.stream"},
     # structured output
     "output": set(),

@@ -144,7 +144,7 @@ async def test_errors_tell_all_in_one_line(serve, name, caplog):
     assert type(error).__module__ == "cogent.errors"
     assert (error.__cause__ is not None) or name not in TRANSPORT
     assert not isinstance(error, BaseExceptionGroup)
-    call = stream._call
+    call = stream._steps._call
     shown = [
         _all_text(error),
         repr(getattr(error, "body", "")),
@@ -166,7 +166,12 @@ async def test_nothing_is_logged_of_a_success(serve, caplog):
     asked = model(serve(HELLO))
     stream = asked.stream(PROMPT, settings=Settings(extra_headers={"x-mine": f"{KEY}-2"}))
     assert await texts(stream) == "Hello"
-    for text in (caplog.text, repr(stream), repr(stream._call), repr(stream._call._call)):
+    for text in (
+        caplog.text,
+        repr(stream),
+        repr(stream._steps._call),
+        repr(stream._steps._call._call),
+    ):
         assert KEY not in text
         assert PROMPT not in text
         assert "Hello" not in text

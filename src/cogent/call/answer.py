@@ -10,14 +10,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..errors import BadResponse, InvalidJSON, StreamTruncated, quoted
+from ..errors import BadResponse, InvalidJSON, ProviderError, StreamTruncated, quoted
 from ..framing import MAX_EVENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ..chunks import Chunk
-    from ..errors import ProviderError
     from ..wire import Decoder
 
 __all__ = ("AnswerReader",)
@@ -39,11 +36,6 @@ class AnswerReader:
         self._head = b""  # the first bytes, without what may stand before anything
         self._document = bytearray()
 
-    @property
-    def error(self) -> ProviderError | None:
-        """An error that follows what was handed out already."""
-        return self.decoder.error
-
     def feed(self, data: bytes) -> list[Chunk]:
         """Take the next bytes of the body; raises what the decoder raises.
 
@@ -62,11 +54,14 @@ class AnswerReader:
             return []
         return self.decoder.feed(data)
 
-    def close(self, *, clean: bool) -> Iterable[Chunk]:
+    def close(self, *, clean: bool = True) -> list[Chunk]:
         """End the body.
 
         Args:
             clean: It ended as HTTP says it should.
+
+        Returns:
+            The last chunks. An error that follows them is then the decoder's.
 
         Raises:
             StreamTruncated: Nothing says that the answer is whole.
@@ -82,9 +77,13 @@ class AnswerReader:
                 return self.decoder.decode_document(bytes(self._document))
             except InvalidJSON as error:
                 raise StreamTruncated("the answer, one JSON document, is cut short") from error
+        chunks: list[Chunk] = []
         try:
-            return self.decoder.close(clean=clean)
+            for chunk in self.decoder.close(clean=clean):
+                chunks.append(chunk)  # kept, also if an error follows
         except StreamTruncated:
+            if chunks:
+                return chunks
             if not self._head:
                 raise StreamTruncated("the answer is empty") from None
             begins = self.decoder.stream_begins
@@ -93,3 +92,7 @@ class AnswerReader:
                 raise
             shown = quoted(self._head[:200].decode("utf-8", "replace"))
             raise BadResponse(f"the answer is no event stream: {shown}") from None
+        except ProviderError:
+            if not chunks:
+                raise
+        return chunks

@@ -6,6 +6,7 @@ nor as content.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from ..errors import DeadlineExceeded, StreamStalled
@@ -28,40 +29,41 @@ class Deadlines:
         timeouts: How long to wait.
 
     Attributes:
-        began: When the call was first used.
+        began: When the first try began.
+        step_began: When the reader began to wait; ``None`` unless it does.
         delivered: Content was handed over.
     """
 
     def __init__(self, timeouts: Timeouts) -> None:
         self.began: float | None = None
+        self.step_began: float | None = None
         self.delivered = False
         self._timeouts = timeouts
+        between = timeouts.between_content
+        self._between = math.inf if between is None else between
+        self._only_between = False  # nothing else counts once content was delivered
         self._try_began = 0.0
-        self._step_began: float | None = None  # unless no step is being done
         self._waited = 0.0  # for content, in earlier steps that brought none
         self._unseen = 0.0  # for what is visible, likewise
         self._stopped: float | None = None  # when the stop reason was first seen
 
-    def begin_step(self, now: float) -> None:
-        """Note that the reader begins to wait."""
-        self._step_began = now
-        if self.began is None:
-            self.began = now
-
     def begin_try(self, now: float) -> None:
         """Note that a try begins, in a step."""
-        self._try_began = self._step_began = now
+        self._try_began = self.step_began = now
+        if self.began is None:
+            self.began = now
         self._waited = self._unseen = 0.0
         self._stopped = None
+        self._only_between = self._timeouts.total is None and self._timeouts.visible is None
 
     def note_visible(self) -> None:
         """Note that a step ends with something visible."""
-        self._step_began, self._waited, self._unseen, self.delivered = None, 0.0, 0.0, True
+        self.step_began, self._waited, self._unseen, self.delivered = None, 0.0, 0.0, True
 
     def note_unseen(self, now: float, *, content: bool) -> None:
         """Note that a step ends with nothing visible; it may have brought content though."""
-        assert self._step_began is not None
-        seconds, self._step_began = now - self._step_began, None
+        assert self.step_began is not None
+        seconds, self.step_began = now - self.step_began, None
         self._unseen += seconds
         self._waited = 0.0 if content else self._waited + seconds
         self.delivered = self.delivered or content
@@ -69,16 +71,18 @@ class Deadlines:
     def note_stop(self, now: float) -> None:
         """Note that the stop reason has come."""
         if self._stopped is None:
-            self._stopped = now
+            self._stopped, self._only_between = now, False
 
     def waiting(self, now: float) -> float:
         """Give how long the reader has waited for content by now; 0 if it does not wait."""
-        return 0.0 if self._step_began is None else now - self._step_began + self._waited
+        return 0.0 if self.step_began is None else now - self.step_began + self._waited
 
     def next(self) -> float | None:
         """Give the moment by which something has to come, in this step."""
-        assert self._step_began is not None
-        waiting_since = self._step_began - self._waited
+        assert self.step_began is not None
+        waiting_since = self.step_began - self._waited
+        if self.delivered and self._only_between:
+            return waiting_since + self._between
         if self.delivered:
             deadline = self.within(waiting_since, self._timeouts.between_content)
         else:
@@ -121,6 +125,6 @@ class Deadlines:
         return StreamStalled(told)
 
     def _visible(self) -> float | None:
-        if self._timeouts.visible is None or self._step_began is None:
+        if self._timeouts.visible is None or self.step_began is None:
             return None
-        return self._step_began - self._unseen + self._timeouts.visible
+        return self.step_began - self._unseen + self._timeouts.visible

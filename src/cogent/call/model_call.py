@@ -117,7 +117,8 @@ class ModelCall:
         self._exchange: Exchange | None = None
         self._reader: AnswerReader | None = None
         self._phase = "headers"
-        self._now: Callable[[], float] = anyio.current_time
+        self._feed: Callable[[bytes], list[Chunk]] = self.decoder.feed
+        self._now = _clock()
 
     @property
     def message(self) -> Message:
@@ -149,16 +150,23 @@ class ModelCall:
             ProviderError: The call has failed for good.
             Interrupted: `interrupt` was called.
         """
-        if self._deadlines.began is None:
-            self._now = current_token().backend_class.current_time  # looked up once
-        self._deadlines.begin_step(self._now())
+        self._deadlines.step_began = self._now()
         while True:
-            chunks: list[Chunk] = []
             try:
-                await self._advance(chunks)
+                reader = self._reader or await self._open()
+                if self.decoder.error is not None:
+                    raise self.decoder.error
+                assert self._exchange is not None
+                try:
+                    data = await self._exchange.receive(self._deadlines.next())
+                except (DeadlineReached, StreamInterrupted) as error:
+                    chunks = self._broken_off(reader, error)
+                else:
+                    chunks = self._feed(data) if data else reader.close()
             except ProviderError as error:
-                if not chunks:
-                    return [await self._again(error)]
+                return [await self._again(error)]
+            if self.decoder.raw_finish_reason is not None:
+                self._deadlines.note_stop(self._now())
             if eager:
                 self.ended_calls = self.decoder.take_ended_calls()
             if chunks or self.ended_calls:
@@ -188,32 +196,13 @@ class ModelCall:
         finally:
             await exchange.aclose()
 
-    async def _advance(self, chunks: list[Chunk]) -> None:
-        """Do one wait, and decode what came of it; chunks are added also where an error follows."""
-        if self._reader is None:
-            self._reader = await self._open()
-        reader, exchange = self._reader, self._exchange
-        assert exchange is not None
-        if self.decoder.error is not None:
-            raise self.decoder.error
-        data, clean = b"", True
-        try:
-            data = await exchange.receive(self._deadlines.next())
-        except DeadlineReached:
-            if self.decoder.raw_finish_reason is None:
-                raise self._deadlines.passed(anyio.current_time()) from None
-            clean = False
-        except StreamInterrupted:
-            if self.decoder.raw_finish_reason is None:
-                raise
-            clean = False
-        if data:
-            chunks += reader.feed(data)
-        else:
-            for chunk in reader.close(clean=clean):
-                chunks.append(chunk)  # kept, also if an error follows
+    def _broken_off(self, reader: AnswerReader, error: Exception) -> list[Chunk]:
+        """End an answer whose stop reason is there, though its end is not; or raise the error."""
         if self.decoder.raw_finish_reason is not None:
-            self._deadlines.note_stop(anyio.current_time())
+            return reader.close(clean=False)
+        if isinstance(error, DeadlineReached):
+            raise self._deadlines.passed(anyio.current_time()) from None
+        raise error
 
     async def _open(self) -> AnswerReader:
         """Send the request, and look at the head of the answer."""
@@ -240,7 +229,9 @@ class ModelCall:
         self._phase = "first content"
         if not 200 <= head.status < 300:
             raise await read_refusal(exchange, head, self._deadlines)
-        return AnswerReader(self.decoder)
+        self._reader = reader = AnswerReader(self.decoder)
+        self._feed = reader.feed
+        return reader
 
     async def _authorized(self) -> Call:
         auth, call = self._auth, self._call
@@ -321,15 +312,14 @@ class ModelCall:
 
     def _take_note(self, chunks: list[Chunk]) -> None:
         """Take note of what a step hands over, and add to it what the decoder cannot know."""
-        visible = any_visible(chunks)
-        content = visible or any_content(chunks)
-        if content and not self._deadlines.delivered:
+        if not self._deadlines.delivered and any_content(chunks):
             self._phase = "content"
+            self._feed = self.decoder.feed  # what the answer is, is settled
             self._succeeded()
-        if visible:
+        if any_visible(chunks):
             self._deadlines.note_visible()
         else:
-            self._deadlines.note_unseen(anyio.current_time(), content=content)
+            self._deadlines.note_unseen(self._now(), content=any_content(chunks))
         if chunks and chunks[-1].kind == "turn" and chunks[-1].metadata is not None:
             chunks[-1].metadata.update(self._own_metadata())
 
@@ -347,3 +337,10 @@ class ModelCall:
             "request_id": request_id(self.headers),
             "attempts": self.attempts,
         }
+
+
+def _clock() -> Callable[[], float]:
+    """Give ``anyio.current_time`` of this event loop, looked up once; asyncio's loops have it."""
+    token = current_token()
+    clock: Callable[[], float] = token.backend_class.current_time
+    return getattr(token.native_token, "time", clock)

@@ -39,6 +39,9 @@ class Caller:
         include_raw: Also hand out each event as a `RawChunk`.
         document: Ask for one document, and not for a stream, if the answer is read as a whole.
         output: How the run comes to its output, where that is not text.
+
+    Attributes:
+        direct: Nothing stands between the chunks of a model call and their reader.
     """
 
     def __init__(
@@ -62,6 +65,8 @@ class Caller:
         self._tools = tools
         self._specs = tuple(t.spec if isinstance(t, Tool) else t for t in tools.values())
         self.hooks = hooks
+        between = (hooks, output, self.total_seconds)
+        self.direct = between == (None, None, None) and not self.eager
         self.context = context
         self._settings = settings
         self._output = output

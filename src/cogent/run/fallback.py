@@ -51,6 +51,7 @@ class FallbackCaller:
         self.eager = callers[0].eager
         self.total_seconds = callers[0].total_seconds
         self.hooks = callers[0].hooks
+        self.direct = callers[0].direct
         self.context = callers[0].context
         self.output_form: OutputForm = callers[0].output_form
         self._callers = callers

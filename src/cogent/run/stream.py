@@ -9,34 +9,29 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Generic
 
 import anyio
 
 from ..call.content import any_content
-from ..chunks import Chunk, NoticeChunk, RetryChunk, TurnChunk
+from ..chunks import Chunk
 from ..errors import LimitExceeded, ProviderError, RunError, UsageError
-from ..exchange import Interrupted, Wait
-from ..response import OutputT_co, Response, Turn
-from ..tools.run_context import RunContext
-from .loop import CallModel, Finish, RunTools, Stop
+from ..exchange import Interrupted
+from ..response import OutputT_co, Response
+from .steps import Steps
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
     from typing import Self
 
-    from ..call.model_call import ModelCall
-    from ..chunks import FinishReason, Metadata
-    from ..tools.batch import ToolBatch
+    from ..chunks import FinishReason, Metadata, TurnChunk
     from .caller import Caller
-    from .fallback import FallbackCall, FallbackCaller
-    from .loop import Action, Loop
+    from .fallback import FallbackCaller
+    from .loop import Finish, Loop
 
 __all__ = ("RunStream", "TextStream")
-
-T = TypeVar("T")
 
 CLOSE_SECONDS = 5.0
 """Most time that letting go of a connection takes, or is waited for where another task does it."""
@@ -64,14 +59,8 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     ) -> None:
         self._loop = loop
         self._caller = caller
-        self._instructions = instructions
-        self._wait = Wait()  # for what the caller's own functions do before the model is asked
+        self._steps = Steps(loop, caller, instructions)
         self._ready: deque[Chunk] = deque()
-        self._next: Action | None = None  # what to do before the current call can go on
-        self._call: ModelCall | FallbackCall | None = None
-        self._held: TurnChunk | None = None  # the end of the current turn, not shown to hooks yet
-        self._in_turn = False  # the current call has not come to its end
-        self._batch: ToolBatch | None = None  # the calls of this turn that were started
         self._handed = 0
         self._began: float | None = None
         self._first: float | None = None
@@ -80,6 +69,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         self._finish_reason: FinishReason | None = None
         self._failure: BaseException | None = None
         self._busy = False
+        self._over = False  # no step is to be done any more
         self._closed = False
         self._entered = False
         self._cancelled = False
@@ -102,7 +92,9 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         self._handed += 1
         chunk = self._ready.popleft()
         if chunk.kind == "turn":
-            self._turn_ended(chunk)
+            end = self._steps.turn_ended(chunk)
+            if end is not None:
+                self._finish(chunk, end)
         return chunk
 
     async def ready(self) -> None:
@@ -132,10 +124,10 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         """
         if self._closed or self._final is not None:
             return
-        self._cancelled = True
+        self._cancelled = self._over = True
         self._finish_reason = "cancelled"
         self._ready.clear()
-        self._interrupt()
+        self._steps.interrupt()
 
     async def drained(self) -> Response[OutputT_co]:
         """Read to the end, and give the whole `Response`; the stream is closed in any case.
@@ -161,7 +153,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         if self._busy:
             if self._let_go is None:
                 self._let_go = anyio.Event()
-            self._interrupt()
+            self._steps.interrupt()
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await self._let_go.wait()
             return
@@ -190,17 +182,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     @property
     def partial(self) -> Response[OutputT_co]:
         """The `Response` so far, at any time."""
-        turns = self._loop.turns
-        if self._call is not None and self._in_turn:
-            call = self._call
-            so_far = Turn(
-                call.message,
-                metadata=call.metadata,
-                results=tuple(self._batch.results.values()) if self._batch else (),
-                headers=call.headers,
-                rate_limit=call.rate_limit,
-            )
-            turns = (*turns, so_far)
+        turns = self._steps.turns
         return Response(
             turns=turns,
             history=self._loop.history,
@@ -227,7 +209,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         return f"<RunStream {state}, {self._handed} chunks handed out>"
 
     def __del__(self) -> None:
-        if self._call is not None and self._in_turn and not self._closed:
+        if self._steps.in_turn and not self._closed:
             # Without source=: whoever records it would keep the connection open.
             warnings.warn(
                 f"{self!r} was dropped before its end; use `async with` to leave a stream early",
@@ -239,185 +221,65 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         """Make another chunk ready, or settle that none is left."""
         if self._busy:
             raise UsageError("another task is waiting for a chunk of this stream")
-        if self._failure is not None:
-            raise self._failure
-        if self._closed:
-            if self._final is None and not self._cancelled:
-                raise UsageError("this stream was closed before its end; start a new run")
-            return
         self._busy = True
         try:
-            await self._pull()
+            if self._over:
+                await self._settle()
+                return
+            chunks: list[Chunk] = []
+            while not chunks:
+                call = self._steps.direct
+                chunks = await (self._step() if call is None else call.step())
+                if self._steps.interrupted:
+                    raise Interrupted
+            if self._first is None or chunks[-1].kind == "turn":
+                self._note_time(chunks)
+            self._ready.extend(chunks)
         except Interrupted:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._release()
+            await self._release()
             if not self._cancelled:
                 raise UsageError("this stream was closed by another task") from None
         except BaseException as error:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._release()
-            if isinstance(error, ProviderError):
-                error.chunks = self._handed
-            if isinstance(error, ProviderError | RunError):
-                error.partial = self.partial
-            if isinstance(error, Exception):
-                self._failure = error
+            await self._release()
+            self._note_failure(error)
             raise
         finally:
             self._busy = False
             if self._let_go is not None:
                 self._let_go.set()
 
-    async def _pull(self) -> None:
-        if self._final is not None or self._cancelled:
-            await self._release()
-            return
+    async def _settle(self) -> None:
+        """Close the stream after its last chunk, or tell that there is nothing to be had."""
+        if self._failure is not None:
+            raise self._failure
+        if self._final is None and not self._cancelled:
+            raise UsageError("this stream was closed before its end; start a new run")
+        await self._release()
+
+    async def _step(self) -> list[Chunk]:
         if self._began is None:
             self._began = anyio.current_time()
-            await self._within_limit(self._begin)
-            self._stop_if_asked()
-        chunks: list[Chunk] = []
-        while not chunks:
-            if self._next is not None:
-                await self._prepare(self._next)
-            step = self._step_model if self._in_turn else self._step_tools
-            chunks = await self._within_limit(step)
-            self._stop_if_asked()
-        self._note_time(chunks)
-        self._ready.extend(chunks)
-
-    def _note_time(self, chunks: list[Chunk]) -> None:
-        """Take the time of what it is told of: the first chunk, and the last one of a turn."""
-        if self._first is None or chunks[-1].kind == "turn":
-            assert self._began is not None
-            self._elapsed = anyio.current_time() - self._began
-            if self._first is None and chunks[0].kind != "retry":
-                self._first = self._elapsed
-
-    async def _begin(self) -> list[Chunk]:
-        if self._instructions is not None:
-            self._loop.instruct(await self._wait.run(None, self._instructions))
-        self._next = self._loop.begin()
-        return []
-
-    async def _prepare(self, action: Action) -> None:
-        """Do what the loop has decided."""
-        self._next = None
-        if isinstance(action, Stop):
-            raise action.error
-        if self._call is not None:
-            # While tools run, and for the next turn, the connection is free.
-            await self._call.aclose()
-            self._stop_if_asked()
-        if isinstance(action, CallModel):
-            if action.notice is not None:
-                self._ready.append(action.notice)
-            messages = action.messages
-            if self._caller.hooks is not None:
-                hook = partial(self._caller.hooks.before_model, self._context(), messages)
-                messages = tuple(await self._within_limit(partial(self._wait.run, None, hook)))
-                self._stop_if_asked()
-            self._call = self._caller.call(messages)
-            self._in_turn = True
-        elif isinstance(action, RunTools):
-            self._start(action)
-
-    async def _step_model(self) -> list[Chunk]:
-        call = self._call
-        assert call is not None
-        held: list[Chunk] = [] if self._held is None else [self._held]
-        chunks = held or self._caller.read(await call.step(eager=self._caller.eager))
-        last = chunks[-1] if chunks else None
-        if self._caller.hooks is not None and isinstance(last, RetryChunk):
-            hook = partial(self._caller.hooks.on_retry, self._context(), last)
-            await self._wait.run(None, hook)
-        if self._caller.hooks is not None and isinstance(last, TurnChunk):
-            # All else is handed out first: what a hook may raise does not keep it back.
-            self._held = last
-            chunks = chunks[:-1] or await self._looked_at(last)
-        for ended in call.ended_calls:
-            if self._loop.may_start(ended):
-                self._batch = self._batch or self._caller.batch(self._loop.turn_count + 1)
-                self._batch.start(ended)
-        if self._batch is None:
-            return chunks
-        # What came meanwhile of tools stands before the end of the turn.
-        end = [chunks.pop()] if chunks and isinstance(chunks[-1], TurnChunk) else []
-        return [*chunks, *self._batch.arrived(), *end]
-
-    async def _looked_at(self, chunk: TurnChunk) -> list[Chunk]:
-        """Show the end of a turn to the hooks, after all else of it was handed out."""
-        assert self._caller.hooks is not None
-        hook = partial(self._caller.hooks.after_model, self._context(), self._turn(chunk))
-        await self._wait.run(None, hook)
-        self._held = None
-        return [chunk]
-
-    def _context(self) -> RunContext[object]:
-        return RunContext(context=self._caller.context, turn=self._loop.turn_count + 1)
-
-    async def _step_tools(self) -> list[Chunk]:
-        batch = self._batch
-        assert batch is not None
-        chunks = await batch.step() if batch.busy else []
-        self._loop.note_results(tuple(batch.results.values()))
-        if not batch.busy:
-            self._batch = None
-            action = self._loop.tools_ended(tuple(batch.results.values()), batch.errors)
-            self._next = action
-            if isinstance(action, Finish):
-                chunks.append(TurnChunk(finish_reason=action.reason, tool_calls=action.pending))
-        return chunks
-
-    def _start(self, action: RunTools) -> None:
-        """Run the calls of a turn that has ended, as far as they do not run yet."""
-        self._batch = self._batch or self._caller.batch(self._loop.turn_count)
-        for call in action.calls:
-            self._batch.start(call)
-        for call in action.repeated:
-            told = f"the model makes the same call of {call.name!r} again"
-            data = {"call_id": call.id, "name": call.name}
-            self._ready.append(NoticeChunk(code="repeated_call", message=told, data=data))
-
-    def _within_limit(self, step: Callable[[], Awaitable[T]]) -> Awaitable[T]:
         seconds = self._caller.total_seconds
-        return step() if seconds is None else self._limited(step, seconds)
-
-    async def _limited(self, step: Callable[[], Awaitable[T]], seconds: float) -> T:
-        assert self._began is not None
+        if seconds is None:
+            return await self._steps.step()
         with anyio.CancelScope(deadline=self._began + seconds):
-            return await step()
+            return await self._steps.step()
         raise LimitExceeded(f"the run may take {seconds:g} seconds", "total_seconds")
 
-    def _interrupt(self) -> None:
-        for work in (self._wait, self._call, self._batch):
-            if work is not None:
-                work.interrupt()
+    def _note_time(self, chunks: list[Chunk]) -> None:
+        """Take the time of the first chunk, and of the last one of a turn."""
+        assert self._began is not None
+        self._elapsed = anyio.current_time() - self._began
+        if self._first is None and chunks[0].kind != "retry":
+            self._first = self._elapsed
 
-    def _stop_if_asked(self) -> None:
-        """Heed `cancel`, or `aclose` of another task, where it found no wait to end."""
-        if self._cancelled or self._let_go is not None:
-            raise Interrupted
-
-    def _turn_ended(self, chunk: TurnChunk) -> None:
-        """Take note of the end of a turn, when it is handed out: until then it can be cancelled."""
-        if self._in_turn:
-            self._in_turn = False
-            self._next = self._loop.turn_ended(self._turn(chunk))
-        if isinstance(self._next, Finish):
-            self._finish(chunk, self._next)
-
-    def _turn(self, chunk: TurnChunk) -> Turn:
-        call = self._call
-        assert call is not None
-        return Turn(
-            message=call.message,
-            finish_reason=chunk.finish_reason,
-            metadata=chunk.metadata or {},
-            tool_calls=tuple(chunk.tool_calls),
-            headers=call.headers,
-            rate_limit=call.rate_limit,
-        )
+    def _note_failure(self, error: BaseException) -> None:
+        if isinstance(error, ProviderError):
+            error.chunks = self._handed
+        if isinstance(error, ProviderError | RunError):
+            error.partial = self.partial
+        if isinstance(error, Exception):
+            self._failure = error
 
     def _finish(self, chunk: TurnChunk, action: Finish) -> None:
         """Make a chunk the final one."""
@@ -430,24 +292,14 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             "first_chunk_seconds": self._first,
             "total_seconds": self._elapsed,
         }
-        chunk.is_final = True
+        chunk.is_final = self._over = True
 
     async def _release(self) -> None:
         if self._closed:
             return
-        self._closed = True
+        self._closed = self._over = True
         with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-            try:
-                if self._batch is not None:
-                    await self._batch.aclose()
-                    if not self._in_turn:
-                        self._loop.note_results(tuple(self._batch.results.values()))
-            finally:
-                try:
-                    if self._call is not None:
-                        await self._call.aclose()
-                finally:
-                    await self._caller.aclose()
+            await self._steps.aclose()
 
 
 class TextStream(AsyncIterator[str]):
