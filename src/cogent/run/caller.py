@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
-from ..tools.batch import ToolBatch
 from ..tools.tool import Tool
 from .limits import Limits
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from ..model import Model
     from ..output.contract import Output, OutputReader
     from ..response import OutputForm
+    from ..tools.batch import ToolBatch
     from ..tools.tool import AnyTool
 
 __all__ = ("Caller",)
@@ -104,6 +104,8 @@ class Caller:
 
     def batch(self, turn: int) -> ToolBatch:
         """Prepare to run the calls of a turn, counted from 1."""
+        from ..tools.batch import ToolBatch
+
         return ToolBatch(
             self._tools,
             context=self.context,
