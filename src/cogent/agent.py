@@ -378,6 +378,7 @@ class Agent(Generic[OutputT_co]):
     ) -> RunStream[OutputT_co]:
         models = self.models if model is None else self._chosen(model)
         output = self._output(models)
+        settings = self.settings if settings is None else settings.over(self.settings)
         loop.judge = None if output is None else output.judge
         callers = [
             Caller(
@@ -387,7 +388,7 @@ class Agent(Generic[OutputT_co]):
                 limits=self.limits,
                 hooks=self.hooks,
                 eager=self._eager,
-                settings=(settings or Settings()).over(self.settings),
+                settings=settings,
                 include_raw=include_raw,
                 document=self._document,
                 output=output,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ("Caller",)
 
+_LIMITS = Limits()
+
 
 class Caller:
     """The model, tools and connections of one run.
@@ -56,7 +58,7 @@ class Caller:
         output: Output | None = None,
     ) -> None:
         self.eager = eager and model.tasks is not None
-        self._limits = limits or Limits()
+        self._limits = limits or _LIMITS
         self.total_seconds = self._limits.total_seconds
         self.model = model
         self._tools = tools

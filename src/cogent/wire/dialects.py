@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -21,36 +22,42 @@ __all__ = (
 )
 
 
+@cache
 def _openai_chat() -> Codec:
     from .openai_chat import CODEC
 
     return CODEC
 
 
+@cache
 def _openai_responses() -> Codec:
     from .openai_responses import CODEC
 
     return CODEC
 
 
+@cache
 def _anthropic() -> Codec:
     from .anthropic import CODEC
 
     return CODEC
 
 
+@cache
 def _gemini() -> Codec:
     from .gemini import CODEC
 
     return CODEC
 
 
+@cache
 def _ollama() -> Codec:
     from .ollama import CODEC
 
     return CODEC
 
 
+@cache
 def _bedrock_converse() -> Codec:
     from .bedrock_converse import CODEC
 
