@@ -43,6 +43,8 @@ def test_an_unknown_name_is_an_attribute_error():
     """A misspelt name fails as it does on any module."""
     with pytest.raises(AttributeError, match="Agnet"):
         cogent.Agnet  # noqa: B018
+    with pytest.raises(AttributeError, match=r"cogent\.wire.*OpenAIDecoder"):
+        wire.OpenAIDecoder  # noqa: B018
 
 
 def test_the_version_is_the_distribution_s():
