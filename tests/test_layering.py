@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from cogent.testing import Emulator, Reply
+from cogent.wire import DIALECTS
 
 SOURCE = Path(__file__).parents[1] / "src" / "cogent"
 MODULES = sorted(path.relative_to(SOURCE) for path in SOURCE.rglob("*.py"))
@@ -107,6 +111,12 @@ PURE |= {"hosts", "run.limits", "run.loop", "run.pending", "settings", "trim", "
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
 KNOW_HTTP_LIBRARIES = {Path("exchange/own_client.py"), Path("exchange/network.py")}
 
+UNUSED = re.compile(
+    r"pydantic|mcp$|docstring_parser|cogent\.(output|mcp|validation|run\.sync|agent_tool)\b"
+    r"|cogent\.tools\.(signature|batch|execution)"
+    r"|cogent\.wire\.(anthropic|bedrock|gemini|ollama|openai_responses|translation)"
+)
+
 
 def unit(*parts: str) -> str:
     """Give the row of a file: its own, or that of its folder."""
@@ -200,7 +210,8 @@ def test_importing_the_package_is_next_to_nothing():
         "assert ours == {'cogent'}, ours\n"
         "assert 'httpx' not in sys.modules\n"
         "cogent.Agent\n"
-        "assert 'httpx' not in sys.modules, 'httpx waits for the first request'\n"
+        "late = {'httpx', 'pydantic', 'email.utils'} & set(sys.modules)\n"
+        "assert not late, f'{late} wait for those who need them'\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -214,3 +225,43 @@ def test_extras_are_imported_late():
         "assert not extra, extra\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_stream_of_text_loads_one_dialect_and_nothing_that_it_does_not_use():
+    """Tools, outputs, other dialects and the sync layer are loaded by those who ask for them."""
+    code = (
+        "import asyncio, sys\n"
+        "from cogent import Agent, Model\n"
+        "async def main():\n"
+        "    model = Model('gpt-4o', api_key='none', base_url=sys.argv[1])\n"
+        "    async for chunk in Agent(model=model).run_stream('Hi.'):\n"
+        "        print(chunk.content, end='')\n"
+        "    print('', *sys.modules, sep='\\n')\n"
+        "asyncio.run(main())\n"
+    )
+    with Emulator(Reply("Hello")) as server:
+        run = subprocess.run(
+            [sys.executable, "-c", code, server.url], check=True, capture_output=True, text=True
+        )
+    said, *loaded = run.stdout.splitlines()
+    assert said == "Hello"
+    assert [name for name in loaded if UNUSED.match(name)] == []
+    assert "cogent.wire.openai_chat" in loaded
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS.keys())
+def test_a_dialect_is_loaded_with_its_own_files(dialect):
+    """The six are known by name; what writes and reads one is loaded when it is used."""
+    code = (
+        "import sys\n"
+        "from cogent.wire import DIALECTS\n"
+        "before = set(sys.modules)\n"
+        f"DIALECTS[{dialect.name!r}].decoder()\n"
+        "print(*(set(sys.modules) - before), sep='\\n')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    own = f"cogent.wire.{dialect.name.replace('-', '_')}"
+    loaded = run.stdout.split()
+    others = (f"cogent.wire.{name.replace('-', '_')}" for name in DIALECTS if name != dialect.name)
+    assert own in loaded
+    assert not set(others) & set(loaded)

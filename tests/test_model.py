@@ -56,6 +56,24 @@ async def test_request(serve):
     assert request.json["tools"][0]["function"]["name"] == "search"
 
 
+async def test_settings_of_the_call_win_over_those_of_the_agent_and_these_over_the_models(serve):
+    """What is not set falls through; labels and fields of one's own are laid together."""
+    server = serve(HELLO)
+    asked = model(
+        server, settings=Settings(max_tokens=1, seed=1, top_p=0.1, extra_body={"a": 1, "b": 1})
+    )
+    agent = Agent(model=asked, settings=Settings(max_tokens=2, seed=2))
+    await agent.run(PROMPT, settings=Settings(seed=3, extra_body={"b": 3}))
+    await agent.run(PROMPT)
+    await Agent(model=asked).run(PROMPT)
+    for request, expected in zip(
+        server.requests, ((2, 3, 0.1, 1, 3), (2, 2, 0.1, 1, 1), (1, 1, 0.1, 1, 1)), strict=True
+    ):
+        sent = request.json
+        names = ("max_completion_tokens", "seed", "top_p", "a", "b")
+        assert tuple(sent[name] for name in names) == expected
+
+
 async def test_extra_headers(serve):
     """Extra headers win over ours, in any spelling, but not over the key."""
     server = serve(HELLO)

@@ -360,7 +360,8 @@ def test_what_a_protocol_cannot_say_is_not_chosen(unsaid, mode):
             raise ConfigurationError("no tools")
         return {}
 
-    dialect = replace(OPENAI_CHAT, encode_request=encode)
+    codec = replace(OPENAI_CHAT.codec(), encode_request=encode)
+    dialect = replace(OPENAI_CHAT, codec=lambda: codec)
     provider = Provider(name="acme", dialect=dialect)
     output = Output(OutputType(City), None, providers=[provider], has_tools=False)
     choice = FINAL_ANSWER if unsaid == "response_format" else None

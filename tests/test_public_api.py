@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import cogent
-from cogent import errors
+from cogent import errors, wire
 from cogent.chunks import Chunk, StreamChunk
 
 NAMES = [name for name in cogent.__all__ if name != "__version__"]
@@ -43,6 +43,8 @@ def test_an_unknown_name_is_an_attribute_error():
     """A misspelt name fails as it does on any module."""
     with pytest.raises(AttributeError, match="Agnet"):
         cogent.Agnet  # noqa: B018
+    with pytest.raises(AttributeError, match=r"cogent\.wire.*OpenAIDecoder"):
+        wire.OpenAIDecoder  # noqa: B018
 
 
 def test_the_version_is_the_distribution_s():
@@ -92,13 +94,14 @@ def test_every_error_is_one_of_ours():
         assert name in (errors.__doc__ or "")
 
 
-def test_type_checkers_know_the_same_names():
+@pytest.mark.parametrize("package", [cogent, wire], ids=["cogent", "cogent.wire"])
+def test_type_checkers_know_the_same_names(package):
     """The stub names what the package has, each from where it is."""
-    stub = ast.parse(Path(cogent.__file__).with_suffix(".pyi").read_text())
+    stub = ast.parse(Path(package.__file__).with_suffix(".pyi").read_text())
     known = {
         alias.asname: node.module
         for node in stub.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    assert known == cogent._HOME
+    assert known == package._HOME

@@ -5,13 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
-from .agent_tool import agent_tool
 from .errors import ConfigurationError
 from .instructions import instructed, make_instructions
 from .messages import Message, ToolSpec, user
 from .model import Model
-from .output.contract import FINAL_ANSWER, Output
-from .output.output_type import OutputType
 from .response import OutputT_co
 from .run.caller import Caller
 from .run.fallback import FallbackCaller, may_work_elsewhere
@@ -19,7 +16,6 @@ from .run.limits import Limits
 from .run.loop import Loop
 from .run.pending import NO_ANSWERS, close_calls, resumption
 from .run.stream import RunStream
-from .run.sync import SyncRunStream, drained_sync, unshared
 from .settings import Settings
 from .tools.tool import toolset
 
@@ -33,11 +29,13 @@ if TYPE_CHECKING:
     from .hooks import Hooks
     from .instructions import Instructions
     from .messages import Content
-    from .output.contract import OutputMode
+    from .output.contract import Output, OutputMode
+    from .output.output_type import OutputType
     from .response import Response
     from .run.fallback import FallbackOn, ModelChoice
     from .run.loop import Handling
     from .run.pending import Answer
+    from .run.sync import SyncRunStream
     from .tools.tool import AnyTool
 
 __all__ = ("Agent",)
@@ -105,11 +103,9 @@ class Agent(Generic[OutputT_co]):
         self.name = name
         self.instructions = instructions
         self.tools = toolset(tools)
-        self._output_type = None if output_type is str else OutputType(output_type)
+        self._output_type = None if output_type is str else _output_type(output_type, self.tools)
         self._output_mode: OutputMode | None = output_mode
         self._output_retries = output_retries
-        if self._output_type is not None and FINAL_ANSWER in self.tools:
-            raise ConfigurationError(f"{FINAL_ANSWER} is how an output is given: rename the tool")
         self.limits = limits or Limits()
         self.hooks = hooks
         self._eager = eager
@@ -219,6 +215,8 @@ class Agent(Generic[OutputT_co]):
             ConfigurationError: The model string names no known provider.
             UsageError: A model has a client of another event loop.
         """
+        from .run.sync import SyncRunStream
+
         loop, models = self._begin(message, message_history), self._unshared(model)
         run = self._run(loop, settings, models, context=context, include_raw=include_raw)
         return SyncRunStream(run)
@@ -251,6 +249,8 @@ class Agent(Generic[OutputT_co]):
             ProviderError: As for `run`, and so are the others.
             UsageError: A model has a client of another event loop.
         """
+        from .run.sync import drained_sync
+
         loop, models = self._begin(message, message_history), self._unshared(model)
         return drained_sync(self._run(loop, settings, models, context=context))
 
@@ -338,6 +338,8 @@ class Agent(Generic[OutputT_co]):
             ConfigurationError: The name cannot be a tool's, or one of its own tools needs an
                 answer from outside, which nobody could give.
         """
+        from .agent_tool import agent_tool
+
         return agent_tool(self, name=name or self.name, description=description, timeout=timeout)
 
     def _begin(self, message: Content, message_history: Sequence[Message]) -> Loop:
@@ -376,6 +378,7 @@ class Agent(Generic[OutputT_co]):
     ) -> RunStream[OutputT_co]:
         models = self.models if model is None else self._chosen(model)
         output = self._output(models)
+        settings = self.settings if settings is None else settings.over(self.settings)
         loop.judge = None if output is None else output.judge
         callers = [
             Caller(
@@ -385,7 +388,7 @@ class Agent(Generic[OutputT_co]):
                 limits=self.limits,
                 hooks=self.hooks,
                 eager=self._eager,
-                settings=(settings or Settings()).over(self.settings),
+                settings=settings,
                 include_raw=include_raw,
                 document=self._document,
                 output=output,
@@ -401,10 +404,14 @@ class Agent(Generic[OutputT_co]):
     def _handlings(self) -> dict[str, Handling]:
         handlings: dict[str, Handling] = {n: _handling(tool) for n, tool in self.tools.items()}
         if self._output_type is not None:
+            from .output.contract import FINAL_ANSWER
+
             handlings[FINAL_ANSWER] = "leave"
         return handlings
 
     def _unshared(self, choice: ModelChoice | None) -> Sequence[Model]:
+        from .run.sync import unshared
+
         return unshared(self.models if choice is None else self._chosen(choice))
 
     def _chosen(self, choice: ModelChoice) -> tuple[Model, ...]:
@@ -416,6 +423,8 @@ class Agent(Generic[OutputT_co]):
     def _output(self, models: Sequence[Model]) -> Output | None:
         if self._output_type is None:
             return None
+        from .output.contract import Output
+
         return Output(
             self._output_type,
             self._output_mode,
@@ -427,6 +436,17 @@ class Agent(Generic[OutputT_co]):
         if isinstance(model, Model):
             return model
         return Model(model, client=self._client, http_client=self._http_client)
+
+
+def _output_type(
+    output_type: TypeForm[OutputT_co], tools: Mapping[str, AnyTool | ToolSpec]
+) -> OutputType:
+    from .output.contract import FINAL_ANSWER
+    from .output.output_type import OutputType
+
+    if FINAL_ANSWER in tools:
+        raise ConfigurationError(f"{FINAL_ANSWER} is how an output is given: rename the tool")
+    return OutputType(output_type)
 
 
 def _handling(tool: AnyTool | ToolSpec) -> Handling:

@@ -161,7 +161,7 @@ class Model:
             ConfigurationError: No key, no address, or a setting that the provider cannot honour.
         """
         provider, dialect = self.provider, self.provider.dialect
-        chosen = (settings or Settings()).over(self.settings)
+        chosen = self.settings if settings is None else settings.over(self.settings)
         request = Request(
             model=self.name,
             messages=messages,
@@ -180,17 +180,18 @@ class Model:
                 f"{endpoint.url} is plain http: the key could be read on the way; use https, or "
                 "say Model(..., plain_http=True)"
             )
-        extra = {name.lower(): value for name, value in chosen.extra_headers.items()}
-        keys = {credential.header for credential in provider.credentials}
-        headers = {**endpoint.headers, **{k: v for k, v in extra.items() if k not in keys}}
-        if provider.idempotency_header is not None:
-            headers.setdefault(provider.idempotency_header, token_hex(16))
         timeouts = chosen.timeouts or self._client.timeouts
         retry = self._client.retry
         if chosen.max_retries is not None:
             retry = retry.at_most(chosen.max_retries)
         return ModelCall(
-            Call(endpoint.url, headers, body, timeouts.connect, self.full_name),
+            Call(
+                endpoint.url,
+                self._headers(endpoint, chosen),
+                body,
+                timeouts.connect,
+                self.full_name,
+            ),
             transport=transport,
             make_decoder=partial(dialect.decoder, include_raw=include_raw, new_id=_new_call_id),
             provider=provider.name,
@@ -235,6 +236,16 @@ class Model:
             base_url=self._base_url,
             keyless=self._auth is not None,
         )
+
+    def _headers(self, endpoint: Endpoint, settings: Settings) -> dict[str, str]:
+        headers = dict(endpoint.headers)
+        if settings.extra_headers:
+            keys = {credential.header for credential in self.provider.credentials}
+            extra = {name.lower(): value for name, value in settings.extra_headers.items()}
+            headers.update({k: v for k, v in extra.items() if k not in keys})
+        if self.provider.idempotency_header is not None:
+            headers.setdefault(self.provider.idempotency_header, token_hex(16))
+        return headers
 
     def _account(self, endpoint: Endpoint) -> int:
         """Give a number for the host and the key together, which tells neither."""

@@ -34,9 +34,18 @@ class RateLimit:
     reset_tokens: float | None = None
 
 
-_PREFIXES = ("x-ratelimit-{what}-{of}", "anthropic-ratelimit-{of}-{what}")
 # Some vendors name the window beside the thing.
 _WINDOWS = {"requests": ("requests", "requests-day"), "tokens": ("tokens", "tokens-minute")}
+# The headers of each field of `RateLimit`, in its order; most answers have none of them.
+_NAMES = tuple(
+    tuple(
+        name
+        for window in _WINDOWS[of]
+        for name in (f"x-ratelimit-{what}-{window}", f"anthropic-ratelimit-{window}-{what}")
+    )
+    for what in ("limit", "remaining", "reset")
+    for of in ("requests", "tokens")
+)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
@@ -51,18 +60,17 @@ def rate_limit(headers: Mapping[str, str], now: float) -> RateLimit | None:
     Returns:
         What they tell, or ``None`` where they tell nothing. What does not parse is left out.
     """
-
-    def find(what: str, of: str) -> str:
-        names = (p.format(what=what, of=window) for window in _WINDOWS[of] for p in _PREFIXES)
-        return next((headers[name] for name in names if headers.get(name)), "")
-
+    told = [next((headers[n] for n in names if headers.get(n)), "") for names in _NAMES]
+    if not any(told):
+        return None
+    limit_requests, limit_tokens, requests, tokens, reset_requests, reset_tokens = told
     found = RateLimit(
-        _whole(find("limit", "requests")),
-        _whole(find("limit", "tokens")),
-        _whole(find("remaining", "requests")),
-        _whole(find("remaining", "tokens")),
-        _seconds(find("reset", "requests"), now),
-        _seconds(find("reset", "tokens"), now),
+        _whole(limit_requests),
+        _whole(limit_tokens),
+        _whole(requests),
+        _whole(tokens),
+        _seconds(reset_requests, now),
+        _seconds(reset_tokens, now),
     )
     return found if found != RateLimit() else None
 

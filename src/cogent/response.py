@@ -25,7 +25,15 @@ else:
 
     OutputT_co = TypeVar("OutputT_co", covariant=True)
 
-__all__ = ("NO_OUTPUT", "OutputForm", "OutputT_co", "Response", "Turn", "conversation")
+__all__ = (
+    "NO_OUTPUT",
+    "OutputForm",
+    "OutputT_co",
+    "Response",
+    "Turn",
+    "conversation",
+    "total_usage",
+)
 
 NOT_RUN = "The call was not run."
 
@@ -145,11 +153,7 @@ class Response(Generic[OutputT_co]):
     @property
     def usage(self) -> Usage | None:
         """Tokens over all turns; ``None`` if a turn did not tell."""
-        used = [turn.usage for turn in self.turns]
-        known = [usage for usage in used if usage is not None]
-        if not known or len(known) < len(used):
-            return None
-        return known[0] if len(known) == 1 else reduce(add, known)
+        return total_usage(self.turns)
 
     @property
     def logprobs(self) -> tuple[Mapping[str, object], ...]:
@@ -220,6 +224,15 @@ class Response(Generic[OutputT_co]):
     def rate_limit(self) -> RateLimit | None:
         """What the last HTTP response told of the provider's limits."""
         return self.turns[-1].rate_limit if self.turns else None
+
+
+def total_usage(turns: Iterable[Turn]) -> Usage | None:
+    """Add up the tokens of turns; ``None`` if one did not tell."""
+    used = [turn.usage for turn in turns]
+    known = [usage for usage in used if usage is not None]
+    if not known or len(known) < len(used):
+        return None
+    return known[0] if len(known) == 1 else reduce(add, known)
 
 
 def conversation(turns: Sequence[Turn], *, leave_open: bool = False) -> tuple[Message, ...]:

@@ -121,8 +121,10 @@ class Settings:
 
     def over(self, other: Settings | None) -> Settings:
         """Lay these settings over ``other``: what is set here wins, the rest is ``other``'s."""
-        if other is None:
+        if other is None or other == _UNSET:
             return self
+        if self == _UNSET:
+            return other
         merged: dict[str, object] = {}
         for f in fields(self):
             mine, theirs = getattr(self, f.name), getattr(other, f.name)
@@ -131,3 +133,6 @@ class Settings:
             else:
                 merged[f.name] = theirs if mine is None else mine
         return Settings(**merged)  # type: ignore[arg-type]
+
+
+_UNSET = Settings()

@@ -282,9 +282,8 @@ def path_dialect(monkeypatch):
         body = OPENAI_CHAT.encode_request(request, quirks)
         return {key: body[key] for key in body if key not in ("model", "stream")}
 
-    dialect = replace(
-        OPENAI_CHAT, name="by-path", route=route, encoder=Documents, encode_request=encode_request
-    )
+    codec = replace(OPENAI_CHAT.codec(), encoder=Documents, encode_request=encode_request)
+    dialect = replace(OPENAI_CHAT, name="by-path", route=route, codec=lambda: codec)
     monkeypatch.setitem(DIALECTS, dialect.name, dialect)
     return dialect
 
@@ -329,7 +328,8 @@ def test_what_a_dialect_cannot_say_is_told_to_the_client():
         def encode(self, chunk):
             raise ValueError("no words for this")
 
-    silent = replace(OPENAI_CHAT, name="silent", route=lambda m, s: "/silent", encoder=Silent)
+    codec = replace(OPENAI_CHAT.codec(), encoder=Silent)
+    silent = replace(OPENAI_CHAT, name="silent", route=lambda m, s: "/silent", codec=lambda: codec)
     with pytest.MonkeyPatch.context() as patch, Emulator() as server:
         patch.setitem(DIALECTS, "silent", silent)
         answer = call(server, silent)

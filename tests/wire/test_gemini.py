@@ -27,7 +27,7 @@ from cogent.errors import (
     StreamTruncated,
 )
 from cogent.messages import OpaquePart, ReasoningPart, TextPart
-from cogent.wire.gemini import GEMINI, GeminiDecoder
+from cogent.wire import GEMINI, GeminiDecoder
 
 from .frames import sse
 from .outcome import Outcome

@@ -19,8 +19,8 @@ from cogent.chunks import (
     Usage,
 )
 from cogent.errors import APIError, Overloaded, RateLimited
+from cogent.wire import GEMINI, GeminiEncoder
 from cogent.wire.failure import http_error
-from cogent.wire.gemini import GEMINI, GeminiEncoder
 
 from .test_gemini import event, read
 

@@ -23,8 +23,7 @@ from cogent.messages import (
     user,
 )
 from cogent.settings import JSONSchema, Settings
-from cogent.wire import Quirks, Request
-from cogent.wire.gemini import GEMINI
+from cogent.wire import GEMINI, Quirks, Request
 
 SCHEMA = {"type": "object", "properties": {"q": {"type": "string"}}}
 SEARCH = ToolSpec("search", "Finds things.", SCHEMA)

@@ -26,7 +26,7 @@ from cogent.errors import (
     StreamTruncated,
 )
 from cogent.messages import OpaquePart, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from cogent.wire.openai_responses import OPENAI_RESPONSES, OpenAIResponsesDecoder
+from cogent.wire import OPENAI_RESPONSES, OpenAIResponsesDecoder
 from tests.support.cuts import cuttings, pieces
 
 from .frames import DONE, sse

@@ -21,8 +21,8 @@ from cogent.chunks import (
     Usage,
 )
 from cogent.errors import RateLimited
+from cogent.wire import OPENAI_RESPONSES, OpenAIResponsesEncoder
 from cogent.wire.failure import error_in, http_error
-from cogent.wire.openai_responses import OPENAI_RESPONSES, OpenAIResponsesEncoder
 from tests.support.cuts import partitions
 
 from .outcome import examples

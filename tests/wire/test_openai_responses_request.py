@@ -28,9 +28,8 @@ from cogent.messages import (
     user,
 )
 from cogent.settings import JSONSchema, Settings
-from cogent.wire import Quirks, Request
+from cogent.wire import OPENAI_RESPONSES, Quirks, Request
 from cogent.wire.fields import dump
-from cogent.wire.openai_responses import OPENAI_RESPONSES
 
 from .outcome import examples
 from .request_strategies import (

@@ -216,7 +216,8 @@ class ModelCall:
         self._deadlines.begin_try(anyio.current_time())
         self._phase = "headers"
         self.headers, self.rate_limit = {}, None
-        self.decoder = self._make_decoder()
+        if self.attempts > 1:
+            self.decoder = self._make_decoder()
         try:
             call = await self._authorized()
             self._exchange = exchange = self._transport.exchange(call)

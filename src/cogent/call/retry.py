@@ -6,7 +6,6 @@ import math
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from ..errors import Overloaded
@@ -92,6 +91,8 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
 def _seconds(value: str, unit: float, now: float) -> float:
     if _NUMBER.match(value):
         return float(value) * unit
+    from email.utils import parsedate_to_datetime  # with half of the email package
+
     try:
         date = parsedate_to_datetime(value)
         # A date without a zone is GMT in HTTP.

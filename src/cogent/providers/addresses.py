@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from ..errors import ConfigurationError
@@ -19,6 +20,7 @@ __all__ = (
 )
 
 
+@lru_cache
 def is_exposed(url: str) -> bool:
     """Tell whether what is sent to a URL can be read on the way: plain http beyond this machine."""
     parts = urlsplit(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -150,6 +151,7 @@ def _environment(variable: str) -> str:
     return os.environ.get(variable, "").strip()
 
 
+@lru_cache
 def _joined(base: str, route: str) -> str:
     """Append a route to a base URL, keeping the path and the query that the base has.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..settings import Settings
-from ..tools.batch import ToolBatch
 from ..tools.tool import Tool
 from .limits import Limits
 
@@ -20,9 +19,12 @@ if TYPE_CHECKING:
     from ..model import Model
     from ..output.contract import Output, OutputReader
     from ..response import OutputForm
+    from ..tools.batch import ToolBatch
     from ..tools.tool import AnyTool
 
 __all__ = ("Caller",)
+
+_LIMITS = Limits()
 
 
 class Caller:
@@ -59,7 +61,7 @@ class Caller:
         output: Output | None = None,
     ) -> None:
         self.eager = eager and model.tasks is not None
-        self._limits = limits or Limits()
+        self._limits = limits or _LIMITS
         self.total_seconds = self._limits.total_seconds
         self.model = model
         self._tools = tools
@@ -109,6 +111,8 @@ class Caller:
 
     def batch(self, turn: int) -> ToolBatch:
         """Prepare to run the calls of a turn, counted from 1."""
+        from ..tools.batch import ToolBatch
+
         return ToolBatch(
             self._tools,
             context=self.context,

@@ -27,6 +27,8 @@ __all__ = ("Action", "CallModel", "Finish", "Handling", "Loop", "RunTools", "Sto
 Handling: TypeAlias = Literal["run", "approve", "leave"]
 """What is done with calls of a tool: run it, run it once approved, or leave it to the caller."""
 
+_UNLIMITED = Limits(turns=None)
+
 REPEATED = 3
 """The same call for the third time in a run is worth a notice."""
 
@@ -140,7 +142,7 @@ class Loop:
         self._messages = list(history)  # as far as they are settled; grows with each turn
         self._tokens = 0
         self._tools = tools
-        self._limits = limits or Limits(turns=None)
+        self._limits = limits or _UNLIMITED
         self._started: dict[str, ToolCall] = {}  # of this turn, by id
         self._run = 0  # calls so far
         self._seen: Counter[tuple[str, str]] = Counter()

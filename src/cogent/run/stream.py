@@ -18,7 +18,7 @@ from ..call.content import any_content
 from ..chunks import Chunk
 from ..errors import LimitExceeded, ProviderError, RunError, UsageError
 from ..exchange import Interrupted
-from ..response import OutputT_co, Response
+from ..response import OutputT_co, Response, total_usage
 from .steps import Steps
 
 if TYPE_CHECKING:
@@ -284,11 +284,12 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     def _finish(self, chunk: TurnChunk, action: Finish) -> None:
         """Make a chunk the final one."""
         assert self._first is not None
+        turns = self._loop.turns
         self._finish_reason = chunk.finish_reason = action.reason
         self._final = chunk.metadata = {
-            **self._loop.turns[-1].metadata,
-            "tokens": self.partial.usage,
-            "turns": self._loop.turn_count,
+            **turns[-1].metadata,
+            "tokens": total_usage(turns),
+            "turns": len(turns),
             "first_chunk_seconds": self._first,
             "total_seconds": self._elapsed,
         }

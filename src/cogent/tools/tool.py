@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from ..errors import ConfigurationError
 from ..messages import ToolSpec
-from .signature import ToolSignature, read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from .signature import ToolSignature
 
 __all__ = ("MAX_MEDIA_BYTES", "MAX_RESULT_CHARACTERS", "AnyTool", "Tool", "tool", "toolset")
 
@@ -92,6 +93,8 @@ class Tool(Generic[P, R]):
         Raises:
             ConfigurationError: Its signature is not one that a model could call.
         """
+        from .signature import read_signature
+
         return read_signature(self.function, self.name, self._parameters)
 
     @cached_property

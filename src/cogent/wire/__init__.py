@@ -9,68 +9,53 @@ Pure: bytes and values, no transport, loop, clock or randomness; importable with
             print(chunk.content, end="")
     for chunk in decoder.close():  # raises StreamTruncated if the answer was cut short
         print(chunk.content, end="")
+
+The names below are loaded at first use, and so is what writes and reads each dialect.
 """
 
-from .anthropic import ANTHROPIC, AnthropicDecoder, AnthropicEncoder
-from .bedrock_converse import (
-    BEDROCK_CONVERSE,
-    BedrockConverseDecoder,
-    BedrockConverseEncoder,
-)
-from .decoder import Decoder
-from .dialect import Dialect, Quirks, Request
-from .encoder import Encoder
-from .failure import http_error
-from .gemini import GEMINI, GeminiDecoder, GeminiEncoder
-from .ollama import OLLAMA, OllamaDecoder, OllamaEncoder
-from .openai_chat import OPENAI_CHAT, OpenAIChatDecoder, OpenAIChatEncoder
-from .openai_responses import (
-    OPENAI_RESPONSES,
-    OpenAIResponsesDecoder,
-    OpenAIResponsesEncoder,
-)
-from .translation import Translator, neutral_error, neutral_request
+from __future__ import annotations
 
-__all__ = (
-    "ANTHROPIC",
-    "BEDROCK_CONVERSE",
-    "DIALECTS",
-    "GEMINI",
-    "OLLAMA",
-    "OPENAI_CHAT",
-    "OPENAI_RESPONSES",
-    "AnthropicDecoder",
-    "AnthropicEncoder",
-    "BedrockConverseDecoder",
-    "BedrockConverseEncoder",
-    "Decoder",
-    "Dialect",
-    "Encoder",
-    "GeminiDecoder",
-    "GeminiEncoder",
-    "OllamaDecoder",
-    "OllamaEncoder",
-    "OpenAIChatDecoder",
-    "OpenAIChatEncoder",
-    "OpenAIResponsesDecoder",
-    "OpenAIResponsesEncoder",
-    "Quirks",
-    "Request",
-    "Translator",
-    "http_error",
-    "neutral_error",
-    "neutral_request",
-)
-
-DIALECTS = {
-    dialect.name: dialect
-    for dialect in (
-        OPENAI_CHAT,
-        OPENAI_RESPONSES,
-        ANTHROPIC,
-        GEMINI,
-        OLLAMA,
-        BEDROCK_CONVERSE,
-    )
+_NAMES = {
+    "anthropic": ("AnthropicDecoder", "AnthropicEncoder"),
+    "bedrock_converse": ("BedrockConverseDecoder", "BedrockConverseEncoder"),
+    "decoder": ("Decoder",),
+    "dialect": (
+        "Codec",
+        "Dialect",
+        "Quirks",
+        "Request",
+    ),
+    "dialects": (
+        "ANTHROPIC",
+        "BEDROCK_CONVERSE",
+        "DIALECTS",
+        "GEMINI",
+        "OLLAMA",
+        "OPENAI_CHAT",
+        "OPENAI_RESPONSES",
+    ),
+    "encoder": ("Encoder",),
+    "failure": ("http_error",),
+    "gemini": ("GeminiDecoder", "GeminiEncoder"),
+    "ollama": ("OllamaDecoder", "OllamaEncoder"),
+    "openai_chat": ("OpenAIChatDecoder", "OpenAIChatEncoder"),
+    "openai_responses": ("OpenAIResponsesDecoder", "OpenAIResponsesEncoder"),
+    "translation": ("Translator", "neutral_error", "neutral_request"),
 }
-"""Every dialect by its name."""
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
+
+# What type checkers know is in __init__.pyi.
+__all__ = tuple(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -20,14 +20,14 @@ from .anthropic_encoder import AnthropicEncoder, error_body
 from .anthropic_reading import decode_request
 from .anthropic_request import encode_request
 from .blocks import Block, parse_arguments
-from .dialect import Dialect
+from .dialect import Codec
 from .fields import Object, dump, integer, items, obj, objects, optional, text
 from .sse_decoder import SSEDecoder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("ANTHROPIC", "AnthropicDecoder", "AnthropicEncoder")
+__all__ = ("CODEC", "AnthropicDecoder", "AnthropicEncoder")
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -238,11 +238,7 @@ def _index(document: Object) -> int:
     return integer(document, "index") or 0
 
 
-ANTHROPIC = Dialect(
-    name="anthropic",
-    route=lambda model, stream: "/v1/messages",
-    accept="text/event-stream",
-    headers={"anthropic-version": "2023-06-01"},
+CODEC = Codec(
     encode_request=encode_request,
     decode_request=decode_request,
     decoder=AnthropicDecoder,

@@ -9,7 +9,6 @@ import re
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from ..errors import ConfigurationError
 from ..messages import (
     CachePoint,
     FilePart,
@@ -27,7 +26,7 @@ from ..messages import (
 )
 from .blocks import parse_arguments
 from .fields import Object, dump
-from .refusal import refuse, refused
+from .refusal import refuse, refused, unsupported
 from .tool_results import contents, media_apart
 
 if TYPE_CHECKING:
@@ -100,9 +99,7 @@ def _encode_thinking(settings: Settings) -> Object | None:
 def _encode_output(request: Request) -> Object:
     wanted = request.settings.response_format
     if wanted == "json":
-        raise ConfigurationError(
-            f"{request.model}: Anthropic has no plain JSON mode: give a schema"
-        )
+        raise unsupported(request, "Anthropic has no plain JSON mode: give a schema")
     config: Object = {}
     if wanted is not None:
         config["format"] = {"type": "json_schema", "schema": dict(wanted.schema)}

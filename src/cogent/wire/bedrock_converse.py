@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStre
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from ..chunks import (
     Chunk,
@@ -24,7 +23,7 @@ from .bedrock_converse_reading import decode_request
 from .bedrock_converse_request import encode_request
 from .blocks import Block, parse_arguments
 from .decoder import Decoder
-from .dialect import Dialect
+from .dialect import Codec
 from .failure import stream_error
 from .fields import Object, dump, integer, items, obj, objects, optional, text
 
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
     from .decoder import Framer
 
-__all__ = ("BEDROCK_CONVERSE", "BedrockConverseDecoder", "BedrockConverseEncoder")
+__all__ = ("CODEC", "BedrockConverseDecoder", "BedrockConverseEncoder")
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "end_turn": "stop",
@@ -281,14 +280,7 @@ def _exception(kind: str, document: Object) -> Object:
     return {"type": kind, "message": message, "status": status}
 
 
-def _route(model: str, stream: bool) -> str:
-    return f"/model/{quote(model, safe='')}/{'converse-stream' if stream else 'converse'}"
-
-
-BEDROCK_CONVERSE = Dialect(
-    name="bedrock-converse",
-    route=_route,
-    accept="application/vnd.amazon.eventstream",
+CODEC = Codec(
     encode_request=encode_request,
     decode_request=decode_request,
     decoder=BedrockConverseDecoder,

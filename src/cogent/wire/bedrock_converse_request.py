@@ -9,7 +9,6 @@ import re
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from ..errors import ConfigurationError
 from ..messages import (
     AudioPart,
     CachePoint,
@@ -28,7 +27,7 @@ from ..messages import (
 from .bedrock_converse_media import encode_media
 from .blocks import parse_arguments
 from .fields import Object, dump, items, obj
-from .refusal import refuse, refused
+from .refusal import refuse, refused, unsupported
 from .tool_results import media_apart
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def _encode_thinking(budget: int | None) -> Object:
 def _encode_output(request: Request) -> Object:
     wanted = request.settings.response_format
     if wanted == "json":
-        raise ConfigurationError(f"{request.model}: Bedrock has no plain JSON mode: give a schema")
+        raise unsupported(request, "Bedrock has no plain JSON mode: give a schema")
     config: Object = {}
     if wanted is not None:
         schema = {"name": wanted.name, "schema": dump(dict(wanted.schema)).decode()}
@@ -115,14 +114,14 @@ def _encode_output(request: Request) -> Object:
 def _encode_tools(request: Request) -> Object:
     choice = request.settings.tool_choice
     if request.settings.parallel_tool_calls is False:
-        raise ConfigurationError(f"{request.model}: Bedrock cannot forbid parallel tool calls")
+        raise unsupported(request, "Bedrock cannot forbid parallel tool calls")
     if not request.tools:
         return {}
     if choice == "none":
         # The same as no tools; but calls in the conversation demand that there are some.
         if any(isinstance(part, ToolCallPart) for m in request.messages for part in m.parts):
-            raise ConfigurationError(
-                f"{request.model}: Bedrock has no tool_choice='none' in a conversation with calls"
+            raise unsupported(
+                request, "Bedrock has no tool_choice='none' in a conversation with calls"
             )
         return {}
     config: Object = {"tools": [_encode_tool(tool) for tool in request.tools]}

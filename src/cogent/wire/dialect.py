@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .decoder import Decoder
     from .encoder import Encoder
 
-__all__ = ("Dialect", "Quirks", "Request")
+__all__ = ("Codec", "Dialect", "Quirks", "Request")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +69,25 @@ class Quirks:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Codec:
+    """What writes and reads the bodies of a dialect.
+
+    Attributes:
+        encode_request: Writes the body. Raises `ConfigurationError` for what cannot be said.
+        decode_request: Reads a body back.
+        decoder: Reads the streamed answer.
+        encoder: Writes it.
+        error_body: Writes the body of an HTTP error.
+    """
+
+    encode_request: Callable[[Request, Quirks], dict[str, object]]
+    decode_request: Callable[[Mapping[str, object]], Request]
+    decoder: type[Decoder]
+    encoder: type[Encoder]
+    error_body: Callable[[APIError], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """One way to speak to models over HTTP.
 
@@ -77,19 +96,37 @@ class Dialect:
         route: Gives the path after the base URL, from the model and whether to stream.
         accept: Media type of the streamed answer.
         headers: Headers that every request has.
-        encode_request: Writes the body. Raises `ConfigurationError` for what cannot be said.
-        decode_request: Reads a body back.
-        decoder: Reads the streamed answer.
-        encoder: Writes it.
-        error_body: Writes the body of an HTTP error.
+        codec: Gives what writes and reads the bodies; loaded at first use, for few programs
+            speak more than one dialect.
     """
 
     name: str
     route: Callable[[str, bool], str]
     accept: str
-    encode_request: Callable[[Request, Quirks], dict[str, object]]
-    decode_request: Callable[[Mapping[str, object]], Request]
-    decoder: type[Decoder]
-    encoder: type[Encoder]
-    error_body: Callable[[APIError], bytes]
+    codec: Callable[[], Codec]
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def encode_request(self) -> Callable[[Request, Quirks], dict[str, object]]:
+        """As `Codec.encode_request`."""
+        return self.codec().encode_request
+
+    @property
+    def decode_request(self) -> Callable[[Mapping[str, object]], Request]:
+        """As `Codec.decode_request`."""
+        return self.codec().decode_request
+
+    @property
+    def decoder(self) -> type[Decoder]:
+        """As `Codec.decoder`."""
+        return self.codec().decoder
+
+    @property
+    def encoder(self) -> type[Encoder]:
+        """As `Codec.encoder`."""
+        return self.codec().encoder
+
+    @property
+    def error_body(self) -> Callable[[APIError], bytes]:
+        """As `Codec.error_body`."""
+        return self.codec().error_body

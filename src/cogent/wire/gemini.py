@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from ..chunks import Chunk, FinishReason, SourceChunk, Usage
 from ..errors import InvalidJSON, ProtocolError
 from ..framing.sse import event_data
-from .dialect import Dialect
+from .dialect import Codec
 from .fields import Object, dump, integer, obj, objects, optional, text
 from .gemini_encoder import GeminiEncoder, error_body
 from .gemini_framer import GeminiFramer
@@ -22,7 +21,7 @@ from .gemini_request import decode_request, encode_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("GEMINI", "GeminiDecoder", "GeminiEncoder")
+__all__ = ("CODEC", "GeminiDecoder", "GeminiEncoder")
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "STOP": "stop",
@@ -200,18 +199,7 @@ def _blocked(document: Object) -> str:
     return reason if none and reason != "BLOCK_REASON_UNSPECIFIED" else ""
 
 
-def _route(model: str, stream: bool) -> str:
-    path = quote(model, safe="/:@")
-    if not path.startswith(("models/", "tunedModels/")):
-        path = f"models/{path}"
-    method = ":streamGenerateContent?alt=sse" if stream else ":generateContent"
-    return f"/v1beta/{path}{method}"
-
-
-GEMINI = Dialect(
-    name="gemini",
-    route=_route,
-    accept="text/event-stream",
+CODEC = Codec(
     encode_request=encode_request,
     decode_request=decode_request,
     decoder=GeminiDecoder,

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError
 from ..messages import ToolSpec
 from ..settings import JSONSchema, Settings
 from .dialect import Quirks, Request
 from .fields import Object, integer, items, number, obj, objects, optional, text
 from .gemini_contents import camel, decode_contents, encode_contents
-from .refusal import refuse
+from .refusal import refuse, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +36,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     settings = request.settings
     refuse(request, "Gemini", "user")
     if settings.parallel_tool_calls is False:
-        raise ConfigurationError(f"{request.model}: Gemini cannot forbid parallel tool calls")
+        raise unsupported(request, "Gemini cannot forbid parallel tool calls")
     body: dict[str, object] = {}
     instructions = [m.text for m in request.messages if m.role == "system"]
     if instructions:
@@ -77,7 +76,7 @@ def _tool_config(choice: str) -> Object:
 def _generation_config(request: Request) -> Object:
     settings = request.settings
     if settings.stop and len(settings.stop) > _MOST_STOPS:
-        raise ConfigurationError(f"{request.model}: Gemini takes {_MOST_STOPS} stop texts at most")
+        raise unsupported(request, f"Gemini takes {_MOST_STOPS} stop texts at most")
     config: Object = {
         "maxOutputTokens": settings.max_tokens,
         "temperature": settings.temperature,
@@ -103,9 +102,7 @@ def _generation_config(request: Request) -> Object:
 def _thinking_config(request: Request) -> Object | None:
     effort, budget = request.settings.reasoning_effort, request.settings.thinking_budget
     if effort is not None and budget is not None:
-        raise ConfigurationError(
-            f"{request.model}: Gemini takes reasoning_effort or thinking_budget, not both"
-        )
+        raise unsupported(request, "Gemini takes reasoning_effort or thinking_budget, not both")
     if budget == 0 or effort == "none":
         return {"thinkingBudget": 0}  # thoughts cannot be asked for where there are none
     if budget is not None:

@@ -21,7 +21,7 @@ from ..errors import ProtocolError
 from ..framing import NDJSONFramer, encode_record
 from .blocks import parse_arguments
 from .decoder import Decoder, Framer
-from .dialect import Dialect
+from .dialect import Codec
 from .encoder import Encoder, joined
 from .failure import faithful
 from .fields import Object, dump, integer, items, obj, objects, optional, text
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ..errors import APIError
 
-__all__ = ("OLLAMA", "OllamaDecoder", "OllamaEncoder")
+__all__ = ("CODEC", "OllamaDecoder", "OllamaEncoder")
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "stop": "stop",
@@ -220,10 +220,7 @@ def error_body(error: APIError) -> bytes:
     return dump(faithful(error, lambda word: {**said, "code": word} if word else said))
 
 
-OLLAMA = Dialect(
-    name="ollama",
-    route=lambda model, stream: "/api/chat",
-    accept="application/x-ndjson",
+CODEC = Codec(
     encode_request=encode_request,
     decode_request=decode_request,
     decoder=OllamaDecoder,

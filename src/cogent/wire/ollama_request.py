@@ -26,7 +26,7 @@ from .blocks import parse_arguments
 from .call_ids import CallIds
 from .dialect import Quirks, Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
-from .refusal import refuse, refused
+from .refusal import refuse, refused, unsupported
 from .tool_results import media_apart, text_of
 
 if TYPE_CHECKING:
@@ -45,12 +45,11 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     settings = request.settings
     refuse(request, "Ollama", *_UNKNOWN)
     if settings.tool_choice not in (None, "auto", "none"):
-        raise ConfigurationError(
-            f"{request.model}: Ollama has no tool_choice={settings.tool_choice!r}; "
-            "use 'auto' or 'none'"
+        raise unsupported(
+            request, f"Ollama has no tool_choice={settings.tool_choice!r}; use 'auto' or 'none'"
         )
     if settings.parallel_tool_calls is False:
-        raise ConfigurationError(f"{request.model}: Ollama cannot forbid parallel tool calls")
+        raise unsupported(request, "Ollama cannot forbid parallel tool calls")
     options: Object = {}
     for name, value in (
         ("num_predict", settings.max_tokens),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..chunks import Chunk, FinishReason, MediaChunk, Usage
 from ..errors import ProtocolError
 from .call_fragments import CallFragments
-from .dialect import Dialect
+from .dialect import Codec
 from .fields import Object, dump, integer, items, obj, objects, optional, text
 from .openai_chat_additions import AdditionsDecoder
 from .openai_chat_encoder import OpenAIChatEncoder, error_body
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .template import Path
 
 
-__all__ = ("OPENAI_CHAT", "OpenAIChatDecoder", "OpenAIChatEncoder")
+__all__ = ("CODEC", "OpenAIChatDecoder", "OpenAIChatEncoder")
 
 FINISH_REASONS: dict[str, FinishReason] = {
     **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete"), "stop"),
@@ -223,10 +223,7 @@ def _tells_more(reason: str, before: str | None) -> bool:
     return before is None or (before == "stop" and FINISH_REASONS.get(reason, "stop") != "stop")
 
 
-OPENAI_CHAT = Dialect(
-    name="openai-chat",
-    route=lambda model, stream: "/chat/completions",
-    accept="text/event-stream",
+CODEC = Codec(
     encode_request=encode_request,
     decode_request=decode_request,
     decoder=OpenAIChatDecoder,

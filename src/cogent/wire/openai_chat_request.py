@@ -9,7 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import ConfigurationError, ProtocolError
+from ..errors import ProtocolError
 from ..framing import loads
 from ..messages import (
     AudioPart,
@@ -29,7 +29,7 @@ from ..messages import (
 from ..settings import JSONSchema
 from .blocks import parse_arguments
 from .fields import Object, dump, objects, text
-from .refusal import refuse, refused
+from .refusal import refuse, refused, unsupported
 from .tool_results import contents, media_apart, text_of
 
 if TYPE_CHECKING:
@@ -73,9 +73,7 @@ def _encode_settings(request: Request, quirks: Quirks) -> Object:
     if not quirks.top_k:
         refuse(request, "chat completions", "top_k")
     if not quirks.json_schema and isinstance(settings.response_format, JSONSchema):
-        raise ConfigurationError(
-            f"{request.model}: this provider holds no answer to a schema; use 'json'"
-        )
+        raise unsupported(request, "this provider holds no answer to a schema; use 'json'")
     fields = {
         quirks.max_tokens_field: settings.max_tokens,
         "temperature": settings.temperature,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..chunks import Chunk, FinishReason, Usage
 from ..errors import ProtocolError
-from .dialect import Dialect
+from .dialect import Codec
 from .failure import stream_error
 from .fields import Object, integer, obj, objects, optional, text
 from .openai_chat_encoder import error_body
@@ -21,7 +21,7 @@ from .openai_responses_request import encode_request
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("OPENAI_RESPONSES", "OpenAIResponsesDecoder", "OpenAIResponsesEncoder")
+__all__ = ("CODEC", "OpenAIResponsesDecoder", "OpenAIResponsesEncoder")
 
 FINISH_REASONS: dict[str, FinishReason] = {
     "completed": "stop",
@@ -208,10 +208,7 @@ class OpenAIResponsesDecoder(ItemDecoder):
         )
 
 
-OPENAI_RESPONSES = Dialect(
-    name="openai-responses",
-    route=lambda model, stream: "/responses",
-    accept="text/event-stream",
+CODEC = Codec(
     encode_request=encode_request,
     decode_request=decode_request,
     decoder=OpenAIResponsesDecoder,

@@ -9,7 +9,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from ..errors import ConfigurationError, ProtocolError
+from ..errors import ProtocolError
 from ..framing import loads
 from ..messages import (
     CachePoint,
@@ -27,7 +27,7 @@ from ..messages import (
 )
 from .blocks import parse_arguments
 from .fields import Object, dump, obj, objects, text
-from .refusal import refuse, refused
+from .refusal import refuse, refused, unsupported
 from .tool_results import contents, text_of
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     settings = request.settings
     refuse(request, _API, *_UNKNOWN)
     if settings.max_tokens is not None and settings.max_tokens < _FEWEST_TOKENS:
-        raise ConfigurationError(
-            f"{request.model}: {_API} takes no max_tokens below {_FEWEST_TOKENS}: "
-            f"set {_FEWEST_TOKENS} or more, not {settings.max_tokens}"
+        raise unsupported(
+            request,
+            f"{_API} takes no max_tokens below {_FEWEST_TOKENS}: "
+            f"set {_FEWEST_TOKENS} or more, not {settings.max_tokens}",
         )
     stored = settings.extra_body.get("store", False) is not False
     body: dict[str, object] = {"model": request.model}

@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 __all__ = ("without_fields", "without_refused_field")
 
 # A field, how it is named in a refusal, and the field that says the same; None leaves it out.
-_FIELDS: tuple[tuple[str, re.Pattern[str], str | None], ...] = (
-    ("stream_options", re.compile(r"\b(stream_options|include_usage)\b"), None),
-    ("max_completion_tokens", re.compile(r"\bmax_completion_tokens\b"), "max_tokens"),
-    ("max_tokens", re.compile(r"\bmax_tokens\b"), "max_completion_tokens"),
+_FIELDS = (
+    ("stream_options", r"\b(stream_options|include_usage)\b", None),
+    ("max_completion_tokens", r"\bmax_completion_tokens\b", "max_tokens"),
+    ("max_tokens", r"\bmax_tokens\b", "max_completion_tokens"),
 )
 
 # A value that is too large is refused in other words, and sending it again would not help.
-_REFUSAL = re.compile(
+_REFUSAL = (
     r"unsupported|not support|unknown|unrecogni[sz]ed|unexpected|not permitted|not allowed"
-    r"|only allowed|invalid (parameter|argument|field|option)",
-    re.IGNORECASE,
+    r"|only allowed|invalid (parameter|argument|field|option)"
 )
 
 
@@ -48,11 +47,11 @@ def without_refused_field(
         The field that is refused now and the new body, or ``None`` if nothing can be mended.
     """
     said = f"{error.message} {error.param or ''}"
-    if not _REFUSAL.search(said):
+    if not re.search(_REFUSAL, said, re.IGNORECASE):
         return None
     document = obj(loads(body))
     for field, named, instead in _FIELDS:
-        if field in document and named.search(said) and instead not in refused:
+        if field in document and re.search(named, said) and instead not in refused:
             return field, dump(_without(document, field, instead))
     return None
 

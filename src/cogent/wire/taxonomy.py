@@ -47,7 +47,8 @@ class Report:
 _NEVER = r"(?!)"  # matches nothing, not even an empty message
 
 # Each class with the words (of code or type) and phrases (of the message) that mean it, in the
-# order in which they are tried: what a plain retry cannot mend comes first.
+# order in which they are tried: what a plain retry cannot mend comes first. They are compiled by
+# the first error, and not at import.
 _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
     (RateLimited, r"^quota_refills$", _NEVER),  # Google's details; its message says "quota" always
     (
@@ -94,7 +95,6 @@ _WORDS: tuple[tuple[type[APIError], str, str], ...] = (
     (Conflict, r"conflict_error|^ABORTED$", _NEVER),
     (BadRequest, r"invalid_request|INVALID_ARGUMENT|invalid_prompt|BadRequestError", _NEVER),
 )
-_COMPILED = tuple((cls, re.compile(w), re.compile(p, re.IGNORECASE)) for cls, w, p in _WORDS)
 
 _BY_STATUS: dict[int, type[APIError]] = {
     401: AuthenticationError,
@@ -162,7 +162,7 @@ _REFINED: dict[int, tuple[type[APIError], ...]] = {
 _FINAL_STATUS = 424
 _FINAL_PHRASE = "requires more system memory"
 
-_TIMEOUT = re.compile(r"timeout|DEADLINE_EXCEEDED")
+_TIMEOUT = r"timeout|DEADLINE_EXCEEDED"
 
 
 def class_of(report: Report, status: int | None) -> type[APIError]:
@@ -170,8 +170,9 @@ def class_of(report: Report, status: int | None) -> type[APIError]:
     named = next(
         (
             cls
-            for cls, word, phrase in _COMPILED
-            if any(map(word.search, report.words)) or phrase.search(report.message)
+            for cls, word, phrase in _WORDS
+            if any(re.search(word, said) for said in report.words)
+            or re.search(phrase, report.message, re.IGNORECASE)
         ),
         None,
     )
@@ -189,7 +190,7 @@ def class_of(report: Report, status: int | None) -> type[APIError]:
 def fitting_status(cls: type[APIError], words: list[str]) -> int:
     """Give the status that an error inside a stream would have had."""
     if cls is ServerError:
-        return 504 if any(map(_TIMEOUT.search, words)) else 500
+        return 504 if any(re.search(_TIMEOUT, word) for word in words) else 500
     return next((status for parent, status in _STATUS_OF if issubclass(cls, parent)), 500)
 
 
