@@ -25,6 +25,9 @@ TEMPLATES = os.environ.get("COGENT_TEMPLATES") != "0"
 _LESSONS = 16
 """Most templates that one stream may teach: a stream that teaches more repeats nothing."""
 
+_ALIKE = 2
+"""Events alike before one that is learnt from: a lesson costs as much as to read a few in full."""
+
 
 class Framer(Protocol):
     """What cuts bytes into frames; see `cogent.framing`."""
@@ -80,7 +83,9 @@ class Repetition(BlockWriter):
         self._again: Callable[[list[str], list[Chunk]], None]  # writes where its text went
         self._lines: LineFramer  # the framer, which is one where there is a template
         self._learnt: list[Template] = []
-        self._examples: dict[Path, Object] = {}  # the last document with a text at this path
+        self._kind: tuple[Block, Path] | None = None  # where the last text went, and where it was
+        self._alike = 0  # how many before it were of this kind
+        self._example: Object = {}  # its document
         self._differing: set[Path] = set()  # paths whose values were seen to differ
         self._lessons_left = _LESSONS if templates and self.text_paths else 0
 
@@ -149,24 +154,27 @@ class Repetition(BlockWriter):
                 return
         event = frame + self.frame_end
         fitting = (known for known in reversed(self._learnt) if known.read(event) == [text])
-        self._template = next(fitting, None) or self._new_template(frame, text)
+        self._template = next(fitting, None) or self._new_template(frame, text, block)
 
-    def _new_template(self, frame: bytes, text: str) -> Template | None:
-        """Learn from the second frame that told nothing but a text, and maybe counts."""
+    def _new_template(self, frame: bytes, text: str, block: Block) -> Template | None:
+        """Learn from a frame that told nothing but a text, and maybe counts, as those before it."""
         document = obj(self._parsed)
-        paths = [path for path in self.text_paths if value_at(document, path) == text]
-        example = self._examples.get(paths[0]) if paths else None
-        self._examples.update((path, document) for path in paths[:1])
-        if example is None:
+        path = next((path for path in self.text_paths if value_at(document, path) == text), None)
+        if path is None:
+            return None
+        self._alike = self._alike + 1 if self._kind == (block, path) else 0
+        self._kind = block, path
+        example, self._example = self._example, document
+        if self._alike < _ALIKE:
             return None
         self._lessons_left -= 1
-        wanted: dict[Path, Role] = {paths[0]: "text"}
+        wanted: dict[Path, Role] = {path: "text"}
         counts = {(self.counts_field, name) for name in obj(document.get(self.counts_field))}
-        for path in (*self.ignored_paths, *counts):
-            if value_at(document, path) != value_at(example, path):
-                self._differing.add(path)
-            if path in self._differing:
-                wanted[path] = "count" if path in counts else "ignored"
+        for other in (*self.ignored_paths, *counts):
+            if value_at(document, other) != value_at(example, other):
+                self._differing.add(other)
+            if other in self._differing:
+                wanted[other] = "count" if other in counts else "ignored"
         places = find_places(frame, wanted, self._document_in)
         if not places or b"\n" in frame[places[0].start : places[-1].end]:
             return None

@@ -99,7 +99,7 @@ class Template:
         self.counts: dict[str, int] = {}
         # The lengths of the constants are in the pattern and not their bytes: so it is the same
         # for all answers of a provider, and what it passes over is compared at once.
-        pattern, group, at = b"^", 0, first
+        pattern, group, at = b"(?ms)^", 0, first
         for place in places:
             if place.start > at:
                 self._constants.append((group, event[at : place.start]))
@@ -112,8 +112,7 @@ class Template:
                 self._counts.append((group, place.name))
             group += place.role != "ignored"
             at = place.end
-        compiled = re.compile(pattern + b"$", re.MULTILINE | re.DOTALL)
-        self._rows = compiled.findall if self._constants else None
+        self._rows = re.compile(pattern + b"$").findall if self._constants else None
 
     def read(self, events: bytes) -> list[str] | None:
         """Give the texts of events that differ in nothing but the places that may.
