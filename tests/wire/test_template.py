@@ -77,7 +77,7 @@ def test_a_change_of_one_byte():
         changed = bytearray(plain)
         changed[place] = rng.choice(rb'"\{}[]:,0189 aZ' + b"\n\r\x00\x1f\xc3\xff")
         assert_same(
-            "openai-chat", plain * 2 + bytes(changed) + plain * 2 + frames.chat(finish="stop")
+            "openai-chat", plain * 3 + bytes(changed) + plain * 2 + frames.chat(finish="stop")
         )
 
 
@@ -152,7 +152,7 @@ def test_comments_between_events_cost_no_lesson(dialect):
 
 @pytest.mark.parametrize("dialect", CASES)
 def test_most_events_are_not_parsed(dialect, monkeypatch):
-    """After a few lessons no event of a long answer needs the parser."""
+    """After three events, or a few more, none of a long answer needs the parser."""
     decoder = DIALECTS[dialect].decoder(templates=True)
     parsed = []
     frame = type(decoder)._frame
@@ -161,8 +161,8 @@ def test_most_events_are_not_parsed(dialect, monkeypatch):
     chunks = [chunk for i in range(100) for chunk in decoder.feed(CASES[dialect](i))]
 
     assert "".join(chunk.content for chunk in chunks) == "".join(f"t{i}" for i in range(100))
-    assert len(parsed) <= 5
-    assert decoder.misses == len(parsed) - 1
+    assert 3 <= len(parsed) <= 5
+    assert decoder.misses == len(parsed) - 3
     assert decoder.progress == 100
 
 

@@ -17,6 +17,7 @@ MAX_DEPTH = 128
 """Deepest nesting by default. Answers need about 10; parsers that recurse fail near 1000."""
 
 _DECODER = json.JSONDecoder()
+_NESTING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
 _GAP = re.compile(r"\s*(?:data:\s*)?")
 
 
@@ -87,23 +88,12 @@ def run_together(data: bytes) -> list[bytes]:
 def _depth(data: bytes | bytearray, enough: int) -> int:
     """Measure the nesting outside strings, up to just past ``enough``."""
     depth = deepest = 0
-    in_string = escaped = False
-    for byte in data:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:  # backslash
-                escaped = True
-            elif byte == 0x22:  # quote
-                in_string = False
-        elif byte == 0x22:
-            in_string = True
-        elif byte in b"[{":
+    for found in _NESTING.finditer(data):
+        if found[1]:
             depth += 1
-            if depth > deepest:
-                deepest = depth
-                if deepest > enough:
-                    break
-        elif byte in b"]}":
+            deepest = max(depth, deepest)
+            if deepest > enough:
+                break
+        elif found[2]:
             depth -= 1
     return deepest

@@ -52,28 +52,50 @@ class NDJSONFramer:
             LineTooLarge: A record is over the limit. Raised by the next call if this one
                 completes records before it.
         """
+        return self.cut(self.complete(data))
+
+    def complete(self, data: bytes) -> bytes:
+        """Take the next bytes, and leave what they complete uncut.
+
+        Returns:
+            Lines, each with its line end.
+
+        Raises:
+            LineTooLarge: As for `feed`.
+        """
         if self.error is not None:
             raise self.error
         pending = self._pending
-        short = len(data) <= self.max_line_bytes and b"\r" not in data
-        if short and data.endswith(b"\n") and self._lenient and not (pending or self._start):
-            # Whole records, as most reads are, and none long enough to be over the limit.
-            return [record for record in data.split(b"\n") if record.strip()]
-        if pending:
-            pending += data
-            if b"\n" not in data and not self._start:
-                return self._within_limit([])
-            data = bytes(pending)
-            pending.clear()
-        lines = data.split(b"\n")
-        pending += lines.pop()
+        end = data.rfind(b"\n") + 1
+        if end == len(data) <= self.max_line_bytes and not (pending or self._start):
+            return data  # whole lines, as most reads are, and none long enough for the limit
+        if end and pending:
+            lines = bytes(pending) + data[:end]
+            pending[:] = data[end:]
+        else:
+            lines = data[:end]
+            pending += data[end:]
         if self._start and (lines or len(pending) >= len(_BOM)):
             self._start = False
-            if lines:
-                lines[0] = lines[0].removeprefix(_BOM)
-            elif pending.startswith(_BOM):
+            lines = lines.removeprefix(_BOM)
+            if not lines and pending.startswith(_BOM):
                 del pending[: len(_BOM)]
-        return self._within_limit([line[:-1] if line[-1:] == b"\r" else line for line in lines])
+        if len(lines) > self.max_line_bytes:
+            lines = self._within_limit(lines)
+        # A CR at the end may yet prove to be part of the line end.
+        if len(pending) - pending.endswith(b"\r") > self.max_line_bytes:
+            self._fail()
+        if self.error is not None and not (lines.strip() if self._lenient else lines):
+            raise self.error
+        return lines
+
+    def cut(self, data: bytes) -> list[bytes]:
+        """Cut lines apart, and drop their ends."""
+        records = data.split(b"\n")
+        records.pop()
+        if b"\r" in data:
+            records = [record.removesuffix(b"\r") for record in records]
+        return list(filter(bytes.strip, records)) if self._lenient else records
 
     def close(self, *, clean: bool = True) -> list[bytes]:
         """End the input.
@@ -106,23 +128,15 @@ class NDJSONFramer:
             return []
         raise InvalidJSON(f"the last record is cut short: it ends after {len(tail)} bytes")
 
-    def _within_limit(self, records: list[bytes]) -> list[bytes]:
+    def _within_limit(self, lines: bytes) -> bytes:
         """Hold all lines to the limit, blank ones too, so that no cutting changes the outcome."""
-        pending = self._pending
-        for position, record in enumerate(records):
-            if len(record) > self.max_line_bytes:
+        kept = 0
+        for line in lines.split(b"\n")[:-1]:
+            if len(line) - line.endswith(b"\r") > self.max_line_bytes:
                 self._fail()
-                records = records[:position]
                 break
-        else:
-            # A CR at the end may yet prove to be part of the line end.
-            if len(pending) - pending.endswith(b"\r") > self.max_line_bytes:
-                self._fail()
-        if self._lenient:
-            records = [record for record in records if record.strip()]
-        if self.error is not None and not records:
-            raise self.error
-        return records
+            kept += len(line) + 1
+        return lines[:kept]
 
     def _fail(self) -> None:
         self._pending.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 from ..chunks import (
     Chunk,
@@ -24,7 +24,7 @@ from ..messages import Message
 from .blocks import MAX_ARGUMENT_CHARACTERS, message_parts, tool_calls
 from .failure import error_in, stream_error
 from .fields import Object, obj
-from .repetition import TEMPLATES, Repetition
+from .repetition import TEMPLATES, Framer, Repetition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,18 +32,6 @@ if TYPE_CHECKING:
     from ..chunks import ToolCall
 
 __all__ = ("Decoder", "Framer")
-
-
-class Framer(Protocol):
-    """What cuts bytes into frames; see `cogent.framing`."""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes, give complete frames."""
-        ...
-
-    def close(self, *, clean: bool = True) -> list[bytes]:
-        """End the input."""
-        ...
 
 
 class Decoder(Repetition):
@@ -77,7 +65,6 @@ class Decoder(Repetition):
     finish_unsaid: ClassVar[FinishReason] = "unknown"  # the end was marked, and no reason given
     document_begins: ClassVar[bytes] = b"{["  # a body that begins with one of these is no stream
     stream_begins: ClassVar[tuple[bytes, ...]] = ()  # and one that begins with none of these
-    framer: Framer
 
     def __init__(
         self,
@@ -123,7 +110,10 @@ class Decoder(Repetition):
             raise self.error
         chunks: list[Chunk] = []
         try:
-            self._frames(self.framer.feed(data), chunks)
+            if self._template is None:
+                self._frames(self.framer.feed(data), chunks)
+            else:
+                self._uncut(data, chunks)
         except ProviderError as error:
             if not self.ended:  # what follows the end cannot undo it
                 self.error = error
@@ -267,9 +257,11 @@ class Decoder(Repetition):
     def _load(self, data: bytes) -> object:
         if not self._surrogates:
             try:
-                return loads(data)
+                self._parsed = loads(data)
             except InvalidJSON:
                 self._surrogates = True
+            else:
+                return self._parsed
         return loads(data, mode="tolerant")
 
     def _raw(self, event: str, data: bytes, chunks: list[Chunk]) -> None:

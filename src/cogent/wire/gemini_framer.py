@@ -39,16 +39,28 @@ class GeminiFramer:
             EventTooLarge: An event is over the limit.
             LineTooLarge: An element is.
         """
+        return self.cut(self.complete(data))
+
+    def complete(self, data: bytes) -> bytes:
+        """Take bytes, and leave the events that they complete uncut.
+
+        Raises:
+            EventTooLarge: As for `feed`.
+            LineTooLarge: As for `feed`.
+        """
         if not self._chosen:
             data = data.lstrip(_BEFORE)
             if not data:
-                return []
+                return b""
             self._chosen = True
             if data[:1] == b"[":
                 self._array = JSONArrayFramer(max_line_bytes=self._max_event_bytes)
         if self._array is None:
-            return self._sse.feed(data)
-        return [b"data: " + e.translate(_ON_ONE_LINE) for e in self._array.feed(data)]
+            return self._sse.complete(data)
+        elements = self._array.feed(data)
+        return b"".join([b"data: %b\n\n" % e.translate(_ON_ONE_LINE) for e in elements])
+
+    cut = staticmethod(SSEFramer.cut)
 
     def close(self, *, clean: bool = True) -> list[bytes]:
         """End the input; an element that was cut off is not handed out.

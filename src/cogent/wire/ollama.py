@@ -60,6 +60,7 @@ class OllamaDecoder(Decoder):
     finish_reasons = FINISH_REASONS
     text_paths = (("message", "content"), ("message", "thinking"))
     ignored_paths = (("created_at",),)
+    frame_end = b"\n"
     finish_unsaid = "stop"  # old servers leave the reason out
     document_begins = b""  # its frames are bare JSON
 

@@ -40,10 +40,10 @@ class SSEDecoder(Decoder):
                 with suppress(InvalidJSON):
                     self._decode(event, orphan, chunks)
 
-    def _in_full(self, frame: bytes, chunks: list[Chunk]) -> None:
+    def _frames(self, frames: list[bytes], chunks: list[Chunk]) -> None:
         # A comment says nothing: the event after it repeats the one before it.
-        if not frame.startswith(b":") or b"\n" in frame:
-            super()._in_full(frame, chunks)
+        said = [frame for frame in frames if not frame.startswith(b":") or b"\n" in frame]
+        super()._frames(said, chunks)
 
     def _document_in(self, frame: bytes) -> bytes | None:
         return event_data(frame)

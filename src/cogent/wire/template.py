@@ -2,23 +2,30 @@
 
 A provider repeats the same document for each token and changes one string in it, and maybe a
 counter or a time. So the bytes around these places are learnt from one event that was read in
-full, and proven: with something else in the place, the document differs there and nowhere else.
-An event with the same bytes around then needs no parser. It says nothing new but its text,
-because the one before it said all else: a template holds only from one event to the next, and
+full, and proven: with something else in the places, the document differs there and nowhere else.
+Events with the same bytes around then need no parser. They say nothing new but their text,
+because the one before them said all else: a template holds only from one event to the next, and
 whatever does not fit is read in full.
+
+All events of a read are read at once, so that none of them costs a step of the interpreter that
+all can share. Where the places are is guessed, by lines and by the constants between; then what
+was found is put together again, and has to give the same bytes.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from io import BytesIO
+from itertools import islice, product
+from operator import itemgetter
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ("Path", "Role", "Template", "find_place", "value_at")
+__all__ = ("Path", "Place", "Role", "Template", "find_places", "value_at")
 
 Path: TypeAlias = "tuple[str | int, ...]"
 """Where a value is in a document: keys, and positions in arrays. The last one is a key."""
@@ -28,124 +35,193 @@ Role: TypeAlias = Literal["text", "count", "ignored"]
 
 _STRING = rb'"((?:[^"\\\x00-\x1f]|\\.)*)"'
 _INTEGER = rb"(0|[1-9][0-9]{0,17})(?![0-9.eE])"
+_MOST_GUESSES = 8
 
 _PATTERNS = {
     # Any string; what its escapes mean is left to the parser.
-    "text": rb"([^\"\\\x00-\x1f]*+(?:\\.[^\"\\\x00-\x1f]*+)*+)",
-    "count": rb"(0|[1-9][0-9]{0,17})",
+    ("text", True): rb'([^"\\\n]*+(?:\\.[^"\\\n]*+)*+)',
+    ("count", False): rb"(0|[1-9][0-9]{0,17})",
     # Never looked at, so only what is valid JSON and UTF-8 without a doubt.
-    "ignored string": rb"[\x20\x21\x23-\x5b\x5d-\x7e]*+",
-    "ignored integer": rb"(?:0|[1-9][0-9]{0,17})",
+    ("ignored", True): rb"[\x20\x21\x23-\x5b\x5d-\x7e]*+",
+    ("ignored", False): rb"(?:0|[1-9][0-9]{0,17})",
 }
 
 
-class Place:
-    """Where a value stands in an event, from its first byte to the byte after it."""
+class Place(NamedTuple):
+    """Where a value stands in an event, from its first byte to the byte after it.
 
-    __slots__ = ("end", "name", "role", "start")
+    A string is what is between its quotes.
+    """
 
-    def __init__(self, name: str, role: str, start: int, end: int) -> None:
-        self.name, self.role, self.start, self.end = name, role, start, end
+    start: int
+    end: int
+    name: str
+    role: Role
+    is_string: bool
 
 
 class Template:
     """The bytes around the places where events differ, one of which is the text.
 
     Args:
-        frame: The event that it is learnt from.
-        places: Proven ones.
+        event: The event that it is learnt from, with what ends it.
+        places: Proven ones, in their order, all in one line of it.
+
+    Attributes:
+        counts: The counts in the last event that was read.
     """
 
-    __slots__ = ("_between", "_counts", "_head", "_match", "_start", "_tail", "_tail_size", "_text")
+    __slots__ = (
+        "_constants",
+        "_counts",
+        "_head",
+        "_inside",
+        "_line",
+        "_middle",
+        "_rows",
+        "_seam",
+        "_tail",
+        "_text",
+        "counts",
+    )
 
-    def __init__(self, frame: bytes, places: Iterable[Place]) -> None:
-        places = sorted(places, key=lambda place: place.start)
-        self._start, at = places[0].start, places[0].start
-        self._head, self._tail = frame[:at], frame[places[-1].end :]
-        self._tail_size = len(self._tail)
-        self._counts: list[tuple[str, int]] = []
-        pattern, group = b"", 0
+    def __init__(self, event: bytes, places: Sequence[Place]) -> None:
+        first, last = places[0].start, places[-1].end
+        self._head, self._tail = event[:first], event[last:]
+        self._seam = self._tail + self._head
+        self._middle = slice(first, last - len(event))
+        line_start, line_end = event.rfind(b"\n", 0, first) + 1, event.index(b"\n", last) + 1
+        self._line = slice(event.count(b"\n", 0, first), None, event.count(b"\n"))
+        self._inside = itemgetter(slice(first - line_start, last - line_end))
+        self._constants: list[tuple[int, bytes]] = []
+        self._counts: list[tuple[int, str]] = []
+        self._text = 0
+        self.counts: dict[str, int] = {}
+        # The lengths of the constants are in the pattern and not their bytes: so it is the same
+        # for all answers of a provider, and what it passes over is compared at once.
+        pattern, group, at = b"(?ms)^", 0, first
         for place in places:
-            pattern += re.escape(frame[at : place.start]) + _PATTERNS[place.role]
-            at = place.end
-            group += place.role in ("text", "count")
+            if place.start > at:
+                self._constants.append((group, event[at : place.start]))
+                pattern += b"(.{%d})" % (place.start - at)
+                group += 1
+            pattern += _PATTERNS[place.role, place.is_string]
             if place.role == "text":
                 self._text = group
             elif place.role == "count":
-                self._counts.append((place.name, group))
-        self._between = re.compile(pattern).fullmatch if len(places) > 1 else None
-        self._match: re.Match[bytes] | None = None
+                self._counts.append((group, place.name))
+            group += place.role != "ignored"
+            at = place.end
+        self._rows = re.compile(pattern + b"$").findall if self._constants else None
 
-    def read(self, frame: bytes) -> str | None:
-        """Give the text of an event that differs in nothing but the places that may.
+    def read(self, events: bytes) -> list[str] | None:
+        """Give the texts of events that differ in nothing but the places that may.
+
+        Args:
+            events: Any number of them, each with what ends it.
 
         Returns:
-            The text; ``None`` if the event has to be read in full.
+            The text of each; ``None`` if any of them has to be read in full.
         """
-        if not (frame.startswith(self._head) and frame.endswith(self._tail)):
+        if not (events.startswith(self._head) and events.endswith(self._tail)):
             return None
-        text: str
-        try:
-            if self._between is None:
-                text = orjson.loads(frame[self._start - 1 : 1 - self._tail_size])  # and its quotes
-                return text
-            match = self._between(frame, self._start, len(frame) - self._tail_size)
-            if match is None:
+        if len(events) < len(self._seam):
+            return None
+        middle = events[self._middle]
+        middles: Sequence[bytes] = (middle,)
+        if b"\n" in middle:  # Where several are apart is only guessed, and then all is compared.
+            middles = list(map(self._inside, BytesIO(events).readlines()[self._line]))
+            if self._seam.join(middles) != middle:
                 return None
-            hole = match[self._text]
-            text = orjson.loads(b'"%b"' % hole) if b"\\" in hole else hole.decode()
-        except ValueError:
+        return _strings(middles) if self._rows is None else self._between(middles)
+
+    def _between(self, middles: Sequence[bytes]) -> list[str] | None:
+        """Read from the first place to the last one of each event."""
+        # Each match begins where a line does: there are as many only if none leaves its own.
+        rows = self._rows(b"\n".join(middles)) if self._rows else []
+        if len(rows) != len(middles):
             return None
-        self._match = match
-        return text
+        last = rows[-1]
+        written: Sequence[bytes] = (last[self._text],)
+        if len(rows) == 1:
+            for at, constant in self._constants:
+                if last[at] != constant:
+                    return None
+        else:
+            columns = list(zip(*rows, strict=True))
+            for at, constant in self._constants:
+                if columns[at].count(constant) != len(rows):
+                    return None
+            written = columns[self._text]
+        texts = _strings(written)
+        if texts and self._counts:
+            self.counts = {name: int(last[at]) for at, name in self._counts}
+        return texts
 
-    @property
-    def counts(self) -> dict[str, int]:
-        """The counts in the last event that was read."""
-        match = self._match
-        return {name: int(match[group]) for name, group in self._counts} if match else {}
+
+def _strings(written: Sequence[bytes]) -> list[str] | None:
+    """Parse what stands between the quotes of JSON strings; ``None`` if one of them is none."""
+    # A string has no line feed in it, so none of them can reach into the next one. And if there
+    # are as many as there should be, and nothing else, each of them is one.
+    try:
+        strings: list[str] = orjson.loads(b'["' + b'",\n"'.join(written) + b'"]')
+        if len(strings) > 1:
+            "".join(strings)
+    except (ValueError, TypeError):
+        return None
+    return strings if len(strings) == len(written) else None
 
 
-def find_place(
-    frame: bytes,
-    path: Path,
-    document_in: Callable[[bytes], bytes | None],
-    role: Role,
-) -> Place | None:
-    """Find where a value stands in an event, and prove it by putting another one there.
+def find_places(
+    frame: bytes, wanted: Mapping[Path, Role], document_in: Callable[[bytes], bytes | None]
+) -> list[Place] | None:
+    """Find where values stand in an event, and prove it by putting others there.
 
     Args:
         frame: The event.
-        path: Where the value is in its document: a string or a whole number.
+        wanted: Where values are in its document, and what they are to be.
         document_in: Gives the JSON document of an event.
-        role: What the value is to be.
 
     Returns:
-        The place, or ``None`` where it cannot be proven.
+        The places in their order, but for those of values that are neither string nor whole
+        number; ``None`` where they cannot be proven.
     """
-    document = orjson.loads(document_in(frame) or b"null")
-    value = value_at(document, path)
-    other: str | int
-    if isinstance(value, str) and role != "count":
-        token, other = _STRING, value + "+"
-    elif type(value) is int and role != "text":
-        token, other = _INTEGER, value + 1
-    else:
-        return None
-    holder = cast("dict[str, object]", value_at(document, path[:-1]))
-    name = cast("str", path[-1])
-    holder[name] = other
-    key, written = re.escape(orjson.dumps(name)), orjson.dumps(other).strip(b'"')
-    for found in re.finditer(key + rb"\s*:\s*" + token, frame):
-        start, end = found.span(1)
-        changed = document_in(frame[:start] + written + frame[end:])
-        try:
+    try:
+        document = orjson.loads(document_in(frame) or b"null")
+        guesses = []
+        for path, role in wanted.items():
+            name, value = cast("str", path[-1]), value_at(document, path)
+            other: str | int
+            if isinstance(value, str) and role != "count":
+                other = value + "+"
+            elif type(value) is int and role != "text":
+                other = value + 1
+            else:
+                continue
+            guesses.append([(place, other) for place in _places_of(name, role, other, frame)])
+            cast("dict[str, object]", value_at(document, path[:-1]))[name] = other
+        for guess in islice(product(*guesses), _MOST_GUESSES):
+            changed = document_in(_put(frame, guess))
             if changed and orjson.loads(changed) == document:
-                kind = "string" if isinstance(value, str) else "integer"
-                return Place(name, f"ignored {kind}" if role == "ignored" else role, start, end)
-        except ValueError:
-            continue
+                return sorted(place for place, _ in guess)
+    except ValueError:  # a frame that was mended before it could be read
+        pass
     return None
+
+
+def _places_of(name: str, role: Role, value: str | int, frame: bytes) -> Iterator[Place]:
+    """Find where a value of this type follows this key."""
+    is_string = isinstance(value, str)
+    key, token = re.escape(orjson.dumps(name)), _STRING if is_string else _INTEGER
+    for found in re.finditer(key + rb"\s*:\s*" + token, frame):
+        yield Place(*found.span(1), name, role, is_string)
+
+
+def _put(frame: bytes, values: Iterable[tuple[Place, str | int]]) -> bytes:
+    """Write values into places."""
+    for place, value in sorted(values, reverse=True):
+        frame = frame[: place.start] + orjson.dumps(value).strip(b'"') + frame[place.end :]
+    return frame
 
 
 def value_at(document: object, path: Path) -> object:
