@@ -25,8 +25,9 @@ TEMPLATES = os.environ.get("COGENT_TEMPLATES") != "0"
 _LESSONS = 16
 """Most templates that one stream may teach: a stream that teaches more repeats nothing."""
 
-_ALIKE = 2
-"""Events alike before one that is learnt from: a lesson costs as much as to read a few in full."""
+_ALIKE = 8
+"""Events alike before one that is learnt from: a lesson costs as much as to read so many in full,
+and most blocks of short answers have fewer."""
 
 
 class Framer(Protocol):
@@ -198,6 +199,12 @@ class Repetition(BlockWriter):
 
 
 def _write_texts(block: Block, texts: list[str], chunks: list[Chunk]) -> None:
+    if len(texts) == 1:  # mostly, where a read is an event
+        text = texts[0]
+        block.write(text)
+        if text:
+            chunks.append(TextChunk(text))
+        return
     block.write("".join(texts))
     chunks += map(TextChunk, filter(None, texts))
 

@@ -67,8 +67,6 @@ class Template:
         event: The event that it is learnt from, with what ends it.
         places: Proven ones, in their order, all in one line of it.
 
-    Attributes:
-        counts: The counts in the last event that was read.
     """
 
     __slots__ = (
@@ -76,13 +74,13 @@ class Template:
         "_counts",
         "_head",
         "_inside",
+        "_last",
         "_line",
         "_middle",
-        "_rows",
+        "_pattern",
         "_seam",
         "_tail",
         "_text",
-        "counts",
     )
 
     def __init__(self, event: bytes, places: Sequence[Place]) -> None:
@@ -96,7 +94,7 @@ class Template:
         self._constants: list[tuple[int, bytes]] = []
         self._counts: list[tuple[int, str]] = []
         self._text = 0
-        self.counts: dict[str, int] = {}
+        self._last: Sequence[bytes] = ()  # the row of the last event that was read
         # The lengths of the constants are in the pattern and not their bytes: so it is the same
         # for all answers of a provider, and what it passes over is compared at once.
         pattern, group, at = b"(?ms)^", 0, first
@@ -112,7 +110,12 @@ class Template:
                 self._counts.append((group, place.name))
             group += place.role != "ignored"
             at = place.end
-        self._rows = re.compile(pattern + b"$").findall if self._constants else None
+        self._pattern = re.compile(pattern + b"$") if self._constants else None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The counts in the last event that was read."""
+        return {name: int(self._last[at]) for at, name in self._counts} if self._last else {}
 
     def read(self, events: bytes) -> list[str] | None:
         """Give the texts of events that differ in nothing but the places that may.
@@ -128,34 +131,46 @@ class Template:
         if len(events) < len(self._seam):
             return None
         middle = events[self._middle]
-        middles: Sequence[bytes] = (middle,)
-        if b"\n" in middle:  # Where several are apart is only guessed, and then all is compared.
-            middles = list(map(self._inside, BytesIO(events).readlines()[self._line]))
-            if self._seam.join(middles) != middle:
-                return None
-        return _strings(middles) if self._rows is None else self._between(middles)
+        if b"\n" not in middle:
+            return self._one(middle)
+        # Where they are apart is only guessed, and then all is compared.
+        middles = list(map(self._inside, BytesIO(events).readlines()[self._line]))
+        if self._seam.join(middles) != middle:
+            return None
+        return _strings(middles) if self._pattern is None else self._rows(middles)
 
-    def _between(self, middles: Sequence[bytes]) -> list[str] | None:
-        """Read from the first place to the last one of each event."""
+    def _one(self, middle: bytes) -> list[str] | None:
+        """Read a single event, from the first place to the last one."""
+        row: Sequence[bytes] = (middle,)
+        if self._pattern is not None:
+            found = self._pattern.fullmatch(middle)
+            if found is None:
+                return None
+            row = found.groups()
+            for at, constant in self._constants:
+                if row[at] != constant:
+                    return None
+        try:
+            texts = [orjson.loads(b'"' + row[self._text] + b'"')]
+        except ValueError:
+            return None
+        self._last = row
+        return texts
+
+    def _rows(self, middles: Sequence[bytes]) -> list[str] | None:
+        """Read several, a row of each."""
+        assert self._pattern is not None
         # Each match begins where a line does: there are as many only if none leaves its own.
-        rows = self._rows(b"\n".join(middles)) if self._rows else []
+        rows = self._pattern.findall(b"\n".join(middles))
         if len(rows) != len(middles):
             return None
-        last = rows[-1]
-        written: Sequence[bytes] = (last[self._text],)
-        if len(rows) == 1:
-            for at, constant in self._constants:
-                if last[at] != constant:
-                    return None
-        else:
-            columns = list(zip(*rows, strict=True))
-            for at, constant in self._constants:
-                if columns[at].count(constant) != len(rows):
-                    return None
-            written = columns[self._text]
-        texts = _strings(written)
-        if texts and self._counts:
-            self.counts = {name: int(last[at]) for at, name in self._counts}
+        columns = list(zip(*rows, strict=True))
+        for at, constant in self._constants:
+            if columns[at].count(constant) != len(rows):
+                return None
+        texts = _strings(columns[self._text])
+        if texts:
+            self._last = rows[-1]
         return texts
 
 
@@ -165,8 +180,7 @@ def _strings(written: Sequence[bytes]) -> list[str] | None:
     # are as many as there should be, and nothing else, each of them is one.
     try:
         strings: list[str] = orjson.loads(b'["' + b'",\n"'.join(written) + b'"]')
-        if len(strings) > 1:
-            "".join(strings)
+        "".join(strings)
     except (ValueError, TypeError):
         return None
     return strings if len(strings) == len(written) else None
