@@ -30,9 +30,9 @@ def run() -> Iterator[Row]:
             for loop in loops():
                 kib: dict[str, list[float]] = {way: [] for way in WAYS}
                 for _, way in product(range(ROUNDS), WAYS):
-                    load = Load(
-                        way=way, loop=loop, streams=STREAMS, starts=STARTS, seconds=SECONDS
-                    )
-                    kib[way].append(server.hold(load)["kib"])
+                    load = Load(way=way, loop=loop, streams=STREAMS, starts=STARTS, seconds=SECONDS)
+                    if told := server.hold(load):
+                        kib[way].append(told["kib"])
                 for way, each in kib.items():
-                    yield Row("held", NAMES.get(way, way), of, loop, median(each), "KiB")
+                    if each:
+                        yield Row("held", NAMES.get(way, way), of, loop, median(each), "KiB")

@@ -1,4 +1,4 @@
-"""A client process that holds very many paced streams, in one of several ways, and says how it went.
+"""A client process that holds very many paced streams, in one of several ways, and tells how.
 
 Usage: ``python -m benchmarks.load_client URL '{"way": "cogent", ...}'``, the fields of `Load` as
 JSON. The streams begin one after the other and go on while it measures. What it measures is CPU
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
-from cogent import Client, Model
+from cogent import Client, Model, Timeouts
 from cogent.errors import ConfigurationError
 
 from .memory import status
@@ -41,7 +41,12 @@ if TYPE_CHECKING:
     Read = Callable[[str, Take], Awaitable[None]]
     """Opens a stream at a base URL and reads it."""
 
-SETTLE_SECONDS = 1.0
+SETTLE_SECONDS = 0.5
+MOST_SETTLES = 20
+PATIENCE_SECONDS = 60.0
+"""For a connection, and whatever else a way limits unless it is told."""
+
+CALM_SECONDS = 0.02
 STARTS_AT_ONCE = 50
 """Most streams that have not begun, so that a slow client is not measured by a storm of its own."""
 
@@ -82,6 +87,7 @@ class Meter:
     def __init__(self) -> None:
         self.first, self.after_call, self.delays = array("d"), array("d"), array("d")
         self.measuring = False
+        self.starts = anyio.Semaphore(STARTS_AT_ONCE)
 
     def stream(self) -> Take:
         """Give what takes the texts of one stream, which is called now."""
@@ -95,6 +101,7 @@ class Meter:
             elif called:
                 self.first.append((now - int(text)) / 1e9)
                 self.after_call.append((now - called) / 1e9)
+                self.starts.release()
                 called = 0
             return False
 
@@ -121,16 +128,17 @@ async def read_with_httpx(client: httpx.AsyncClient, url: str, take: Take) -> No
 async def with_httpx(most: int, certificate: str | None) -> AsyncIterator[Read]:
     limits = httpx.Limits(max_connections=most)
     verify = _context(certificate) or False
-    async with httpx.AsyncClient(limits=limits, timeout=60, verify=verify) as client:
+    async with httpx.AsyncClient(limits=limits, timeout=PATIENCE_SECONDS, verify=verify) as client:
         yield partial(read_with_httpx, client)
 
 
 @asynccontextmanager
-async def with_cogent(
-    most: int, certificate: str | None, **options: str
-) -> AsyncIterator[Read]:
+async def with_cogent(most: int, certificate: str | None, **options: str) -> AsyncIterator[Read]:
     async with Client(
-        verify=certificate or True, max_connections_per_host=most, **options
+        verify=certificate or True,
+        max_connections_per_host=most,
+        timeouts=Timeouts(connect=PATIENCE_SECONDS),
+        **options,
     ) as client:
 
         @cache
@@ -158,10 +166,9 @@ async def with_openai(most: int, certificate: str | None) -> AsyncIterator[Read]
         api_key="none",
         base_url="http://none",
         max_retries=0,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         http_client=http_client,
     ) as client:
-
         at = cache(lambda url: client.with_options(base_url=url).chat.completions)
         messages = [{"role": "user", "content": "Say hello."}]
 
@@ -197,8 +204,8 @@ def _ways() -> dict[str, Callable[[int, str | None], object]]:
 WAYS = _ways()
 
 
-async def hold(load: Load, url: str) -> dict[str, float]:
-    """Hold the streams, and measure."""
+async def hold(load: Load, url: str) -> None:
+    """Hold the streams, measure, print, and end the process: thousands of streams close slowly."""
     meter = Meter()
     async with WAYS[load.way](load.streams + load.unread, load.certificate) as read:
         await _read_one(read, f"{url}/whole")  # what is made once is no stream's
@@ -207,19 +214,18 @@ async def hold(load: Load, url: str) -> dict[str, float]:
         async with anyio.create_task_group() as tasks:
             for _ in range(load.unread):
                 tasks.start_soon(read, f"{url}/flood", lambda _: True)
-            for number in range(load.streams):
+            for _ in range(load.streams):
                 await anyio.sleep(1 / load.starts)
-                while number - len(meter.first) >= STARTS_AT_ONCE:
-                    await anyio.sleep(0.01)
+                await meter.starts.acquire()
                 tasks.start_soon(read, f"{url}/paced", meter.stream())
-            while len(meter.first) < load.streams:
-                await anyio.sleep(0.01)
+            for _ in range(STARTS_AT_ONCE):  # until all have begun
+                await meter.starts.acquire()
             gc.collect()
             took = status("VmRSS") - before
-            await anyio.sleep(SETTLE_SECONDS)
+            await _settle(meter)
             told = await _measure(meter, load.seconds)
-            tasks.cancel_scope.cancel()
-    return {"kib": took / 1024 / load.streams, **told}
+            print(json.dumps({"kib": took / 1024 / load.streams, **told}), flush=True)
+            os._exit(0)
 
 
 async def _read_one(read: Read, url: str) -> None:
@@ -231,6 +237,17 @@ async def _read_one(read: Read, url: str) -> None:
 
     await read(url, take)
     assert len(texts) == 1
+
+
+async def _settle(meter: Meter) -> None:
+    """Wait until the streams that began last, and the collector, keep nobody waiting."""
+    for _ in range(MOST_SETTLES):
+        meter.measuring = True
+        await anyio.sleep(SETTLE_SECONDS)
+        meter.measuring = False
+        delays, meter.delays = meter.delays, array("d")
+        if max(delays, default=0.0) < CALM_SECONDS:
+            return
 
 
 async def _measure(meter: Meter, seconds: float) -> dict[str, float]:
@@ -263,5 +280,4 @@ if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     url, fields = sys.argv[1:]
     load = Load(**json.loads(fields))
-    print(json.dumps(anyio.run(hold, load, url, **LOOPS[load.loop])), flush=True)
-    os._exit(0)  # thousands of open streams are left to nobody
+    anyio.run(hold, load, url, **LOOPS[load.loop])

@@ -31,7 +31,10 @@ def run() -> Iterator[Row]:
                     way=way, loop=loop, streams=STREAMS, starts=STARTS, seconds=SECONDS,
                     unread=unread,
                 )  # fmt: skip
-                delays[unread].append(server.hold(load)["delay_p99"])
+                if told := server.hold(load):
+                    delays[unread].append(told["delay_p99"])
+            if not all(delays.values()):
+                continue
             for unread, what in ((0, "delay, p99"), (1, "with one unread")):
                 value = 1e3 * median(delays[unread])
                 yield Row("unread", what, of, f"{loop}, {NAMES.get(way, way)}", value, "ms")
