@@ -51,6 +51,23 @@ async def answered(read: Read, url: str, patience: float) -> bool:
     return bool(texts)
 
 
+async def begin_at_once(read: Read, url: str) -> int:
+    """Open as many streams as there are connections; give how many begin in time."""
+    begun: set[int] = set()
+
+    def take(number: int, text: str | bytes) -> bool:
+        begun.add(number)
+        if len(begun) == CONNECTIONS:
+            scope.cancel()
+        return False
+
+    with anyio.move_on_after(PATIENCE_SECONDS) as scope:
+        async with anyio.create_task_group() as tasks:
+            for number in range(CONNECTIONS):
+                tasks.start_soon(read, url, partial(take, number))
+    return len(begun)
+
+
 async def churn(server: Server, way: str) -> tuple[int, int, int]:
     """Give how many calls were cancelled, connections stuck, and calls that succeeded then."""
     moments = random.Random(7)
@@ -67,18 +84,11 @@ async def churn(server: Server, way: str) -> tuple[int, int, int]:
         async with anyio.create_task_group() as tasks:
             for _ in range(WORKERS):
                 tasks.start_soon(work)
-        begun: list[bool] = []
-        async with anyio.create_task_group() as tasks:
-            for _ in range(CONNECTIONS):
-
-                async def stream() -> None:
-                    begun.append(await answered(read, server.url("paced"), PATIENCE_SECONDS))
-
-                tasks.start_soon(stream)
+        stuck = CONNECTIONS - await begin_at_once(read, server.url("paced"))
         succeeded = 0
         for _ in range(CALLS):
             succeeded += await answered(read, url, PATIENCE_SECONDS)
-        return counts[False], CONNECTIONS - sum(begun), succeeded
+        return counts[False], stuck, succeeded
 
 
 def run() -> Iterator[Row]:
