@@ -85,10 +85,16 @@ async def churn(server: Server, way: str) -> tuple[int, int, int]:
             for _ in range(WORKERS):
                 tasks.start_soon(work)
         stuck = CONNECTIONS - await begin_at_once(read, server.url("paced"))
-        succeeded = 0
-        for _ in range(CALLS):
-            succeeded += await answered(read, url, PATIENCE_SECONDS)
-        return counts[False], stuck, succeeded
+        succeeded: list[bool] = []
+
+        async def call() -> None:
+            succeeded.append(await answered(read, url, PATIENCE_SECONDS))
+
+        for _ in range(CALLS // CONNECTIONS):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(CONNECTIONS):
+                    tasks.start_soon(call)
+        return counts[False], stuck, sum(succeeded)
 
 
 def run() -> Iterator[Row]:

@@ -181,8 +181,8 @@ def test_the_search(monkeypatch, limit, found):
 
 async def test_churn_leaves_every_connection(monkeypatch, paced):
     monkeypatch.setattr(churn, "SECONDS", 0.3)
-    monkeypatch.setattr(churn, "CALLS", 5)
+    monkeypatch.setattr(churn, "CALLS", 20)
     monkeypatch.setattr(churn, "PATIENCE_SECONDS", 30.0)
     cancelled, stuck, succeeded = await churn.churn(paced, "cogent")
     assert cancelled
-    assert (stuck, succeeded) == (0, 5)
+    assert (stuck, succeeded) == (0, 20)
