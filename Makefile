@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INPUTS := 1000000
 WORLDS := 1000
 
-.PHONY: demo test lint types format clean peers sdk fuzz bench bench-peers
+.PHONY: demo test lint types format clean peers sdk fuzz bench bench-peers bench-load
 
 demo: $(VENV)/.runtime  ## stream an answer into the terminal
 	@$(BIN)/cogent demo
@@ -42,6 +42,9 @@ bench: $(VENV)/.dev  ## what it costs against floors: minutes, no network (BENCH
 
 bench-peers: $(VENV)-bench/.ready  ## against other clients on the same bytes
 	$(VENV)-bench/bin/python -m benchmarks peers
+
+bench-load: $(VENV)-bench/.ready  ## many streams at once: hours, on a quiet machine (BENCH names some)
+	$(VENV)-bench/bin/python -m benchmarks $(or $(BENCH),load most_streams held unread churn)
 
 $(VENV)/.venv:
 	$(PYTHON) -m venv $(VENV)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 EVENTS = 1_000_000
 
 
-def _status(field: str) -> int:
+def status(field: str) -> int:
     """Give one figure of this process, in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field):
@@ -49,13 +49,13 @@ async def grow(events: int) -> dict[str, int]:
             pass
         gc.collect()
         _forget_peak()
-        before = _status("VmRSS")
+        before = status("VmRSS")
         client.reads = chain([first], chain.from_iterable(repeat(reads, times)), [last, end])
         async with model("openai", client).stream("Say hello.") as stream:
             length = 0
             async for chunk in stream:
                 length += len(chunk.content)
-            took = _status("VmHWM") - before
+            took = status("VmHWM") - before
             text = stream.response.content
     assert len(text) == length == times * sum(len(chunk.content) for chunk in corpus.expected)
     return {"text": sys.getsizeof(text), "took": took, "events": times * len(corpus.expected)}

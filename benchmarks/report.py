@@ -27,7 +27,7 @@ RESULTS = HERE / "results.json"
 PACKAGES = (
     "anyio", "httpcore", "httpx", "orjson", "pydantic", "trio",
     "anthropic", "google-genai", "groq", "httpx-sse", "langchain-openai", "ollama", "openai",
-    "pydantic-ai-slim",
+    "pydantic-ai-slim", "httpx2", "uvloop",
 )  # fmt: skip
 TITLES = {
     "decoding": "Decoding: µs of CPU time for each event with content, and ratios",
@@ -37,6 +37,11 @@ TITLES = {
     "memory": "Memory of a very long stream",
     "importing": "From nothing to the first answer: CPU time of whole processes",
     "sockets": "Sockets: µs of the client's CPU time for each event",
+    "load": "Many streams at once: the client's process",
+    "most_streams": "Most streams of one process with no event late by 100 ms",
+    "held": "Memory of 1,000 streams that are held: each, in the client's process",
+    "unread": "What one stream that nobody reads does to the others",
+    "churn": "Calls cancelled about when their turn comes, and what is left then",
     "gate": "What CI holds it to: calls of functions for each event, and a ratio of times",
     "peers": "Other clients on the same bytes: µs for each event with content",
 }

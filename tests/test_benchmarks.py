@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
+from time import monotonic_ns
 from xml.etree import ElementTree
 
 import pytest
-from benchmarks import gate, growth, memory, recorded, report
+from benchmarks import (
+    churn,
+    gate,
+    growth,
+    load,
+    load_server,
+    memory,
+    most_streams,
+    recorded,
+    report,
+)
 from benchmarks.corpora import CORPORA
 from benchmarks.decoding import READS, by_hand, feed_all, stream_all
 from benchmarks.hand import FRAME_ENDS, LOOPS, json_floor
+from benchmarks.load_client import WAYS, Load
 from benchmarks.measure import Row, Times
 from benchmarks.stub import StubClient, model
 
@@ -129,3 +141,48 @@ def test_ratios_are_taken_within_their_rounds():
     """A round in which the machine was slow for all does not count."""
     times = Times({"ours": [2.0, 20.0, 2.2], "theirs": [1.0, 10.0, 1.1]})
     assert times.ratio("ours", "theirs") == (2.0, (2.0, 2.0))
+
+
+def test_an_event_tells_when_it_was_written():
+    size, _, data = load_server.event().partition(b"\r\n")
+    frame = data.removesuffix(b"\r\n")
+    assert int(size, 16) == len(frame)
+    event = json.loads(frame.removeprefix(b"data: "))
+    assert int(event["choices"][0]["delta"]["content"]) <= monotonic_ns()
+
+
+@pytest.fixture(scope="module")
+def paced():
+    with load.serving(50.0, tls=True) as server:
+        yield server
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("way", WAYS)
+def test_streams_are_held(paced, way):
+    held = Load(way=way, loop="asyncio", streams=3, starts=100, seconds=0.2, unread=1)
+    told = paced.hold(held)
+    assert told["events"] >= 3
+    assert 0 < told["delay_p50"] <= told["delay_p99"] <= told["delay_max"]
+    assert told["first_p50"] < told["after_call_p50"]
+    assert told["us"] > 0
+    assert told["server_cpu"] > 0
+
+
+def test_streams_that_cannot_be_held(paced):
+    assert paced.hold(Load(way="nobody's", loop="asyncio", streams=1, starts=1, seconds=1)) is None
+
+
+@pytest.mark.parametrize(("limit", "found"), [(50, 0), (130, 125), (1000, 1000), (1300, 1250)])
+def test_the_search(monkeypatch, limit, found):
+    monkeypatch.setattr(most_streams, "holds", lambda server, way, loop, n: n <= limit)
+    assert most_streams.most(None, "cogent", "asyncio") == found
+
+
+async def test_churn_leaves_every_connection(monkeypatch, paced):
+    monkeypatch.setattr(churn, "SECONDS", 0.3)
+    monkeypatch.setattr(churn, "CALLS", 20)
+    monkeypatch.setattr(churn, "PATIENCE_SECONDS", 30.0)
+    cancelled, stuck, succeeded = await churn.churn(paced, "cogent")
+    assert cancelled
+    assert (stuck, succeeded) == (0, 20)

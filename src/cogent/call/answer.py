@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ("AnswerReader",)
 
-_HEAD_BYTES = 2000
+_HEAD_BYTES = 200
+_PAGE_BYTES = 2000
 _LEADING = re.compile(rb"\A(?:\s|\xef\xbb\xbf)+")
 """White space and byte order marks, which may stand before anything."""
 
@@ -46,6 +47,8 @@ class AnswerReader:
             self._head = _LEADING.sub(b"", self._head + data)[:_HEAD_BYTES]
         first = self._head[:1]
         if first == b"<":
+            if len(self._document) < _PAGE_BYTES:
+                self._document += data[:_PAGE_BYTES]
             return []
         if first and first in self.decoder.document_begins:
             self._document += data if self._document else data[data.index(first) :]
@@ -68,7 +71,7 @@ class AnswerReader:
             BadResponse: The body is not of this API.
         """
         if self._head.startswith(b"<"):
-            page = self._head.decode("utf-8", "replace")
+            page = self._document.decode("utf-8", "replace")
             title = re.search(r"<title[^>]*>([^<]{1,200})", page, re.IGNORECASE)
             shown = title.group(1) if title else page[:200]
             raise BadResponse(f"a web page came, not an answer: {quoted(' '.join(shown.split()))}")
@@ -90,7 +93,7 @@ class AnswerReader:
             cut = any(begin.startswith(self._head) for begin in begins)
             if not begins or cut or self._head.startswith(begins):
                 raise
-            shown = quoted(self._head[:200].decode("utf-8", "replace"))
+            shown = quoted(self._head.decode("utf-8", "replace"))
             raise BadResponse(f"the answer is no event stream: {shown}") from None
         except ProviderError:
             if not chunks:
