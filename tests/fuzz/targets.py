@@ -21,7 +21,7 @@ from cogent.framing import (
     loads,
     read_message,
 )
-from cogent.wire import DIALECTS, Quirks, http_error, repetition
+from cogent.wire import DIALECTS, Quirks, http_error, lessons
 from cogent.wire.fields import dump
 
 from . import inputs
@@ -213,11 +213,11 @@ def attempt(name: str, number: int) -> object:
     """
     rng = random.Random(number * 1009 + list(TARGETS).index(name))
     data = TARGETS[name].draw(rng)
-    usual, repetition._ALIKE = repetition._ALIKE, number % 3  # templates, also in short streams
+    usual, lessons._ALIKE = lessons._ALIKE, number % 3  # templates, also in short streams
     try:
         return TARGETS[name].read(data, rng)
     except Exception as error:
         error.add_note(repr(data))
         raise
     finally:
-        repetition._ALIKE = usual
+        lessons._ALIKE = usual

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cogent.wire import DIALECTS, repetition
+from cogent.wire import DIALECTS, lessons
 from tests.recordings.corpus import DIALECT_OF, SPOKEN, every_recording
 from tests.support.reference import requires_reference
 from tests.wire import frames
@@ -23,7 +23,7 @@ from tests.wire.outcome import every_fixture, examples, read
 def _learns_at_once():
     """Have even the shortest stream teach templates."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(repetition, "_ALIKE", 1)
+        patch.setattr(lessons, "_ALIKE", 1)
         yield
 
 
@@ -193,8 +193,8 @@ def test_most_events_are_not_parsed(dialect, monkeypatch):
 
 def test_the_switch():
     """``COGENT_TEMPLATES=0`` has every event parsed."""
-    code = "from cogent.wire import OPENAI_CHAT as d; print(d.decoder()._lessons_left)"
-    for value, lessons in (("0", "0\n"), ("1", "16\n")):
+    code = "from cogent.wire import OPENAI_CHAT as d; print(d.decoder()._lessons.left)"
+    for value, left in (("0", "0\n"), ("1", "16\n")):
         environment = {"COGENT_TEMPLATES": value, "PATH": ""}
         done = subprocess.run(
             [sys.executable, "-c", code],
@@ -203,4 +203,4 @@ def test_the_switch():
             text=True,
             check=True,
         )
-        assert done.stdout == lessons
+        assert done.stdout == left

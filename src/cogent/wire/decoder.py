@@ -24,7 +24,8 @@ from ..messages import Message
 from .blocks import MAX_ARGUMENT_CHARACTERS, message_parts, tool_calls
 from .failure import error_in, stream_error
 from .fields import Object, obj
-from .repetition import TEMPLATES, Framer, Repetition
+from .lessons import TEMPLATES
+from .repetition import Framer, Repetition
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from ..chunks import ReasoningChunk, TextChunk, ToolCallChunk
 from .block_writer import BlockWriter
 from .fields import Object, obj
-from .template import Path, Role, Template, find_places, value_at
+from .lessons import TEMPLATES, Lessons
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..chunks import Chunk
     from .blocks import Block
+    from .template import Path, Template
 
-__all__ = ("TEMPLATES", "Framer", "LineFramer", "Repetition")
-
-TEMPLATES = os.environ.get("COGENT_TEMPLATES") != "0"
-"""Whether decoders learn templates unless told otherwise."""
-
-_LESSONS = 16
-"""Most templates that one stream may teach: a stream that teaches more repeats nothing."""
-
-_ALIKE = 8
-"""Events alike before one that is learnt from: a lesson costs as much as to read so many in full,
-and most blocks of short answers have fewer."""
+__all__ = ("Framer", "LineFramer", "Repetition")
 
 
 class Framer(Protocol):
@@ -83,12 +73,12 @@ class Repetition(BlockWriter):
         self._template: Template | None = None  # fits the last frame
         self._again: Callable[[list[str], list[Chunk]], None]  # writes where its text went
         self._lines: LineFramer  # the framer, which is one where there is a template
-        self._learnt: list[Template] = []
-        self._kind: tuple[Block, Path] | None = None  # where the last text went, and where it was
-        self._alike = 0  # how many before it were of this kind
-        self._example: Object = {}  # its document
-        self._differing: set[Path] = set()  # paths whose values were seen to differ
-        self._lessons_left = _LESSONS if templates and self.text_paths else 0
+        self._lessons = Lessons(
+            text_paths=self.text_paths if templates else (),
+            ignored_paths=self.ignored_paths,
+            counts_field=self.counts_field,
+            frame_end=self.frame_end,
+        )
 
     @property
     def usage_raw(self) -> dict[str, object]:
@@ -138,7 +128,7 @@ class Repetition(BlockWriter):
         self._written = None
         self._frame(frame, chunks)
         # What adds to a list says something new each time, though its bytes be the same.
-        if self._lessons_left and (len(chunks) - 1, len(self.logprobs)) == before:
+        if self._lessons.left and (len(chunks) - 1, len(self.logprobs)) == before:
             block = self._written
             if block is not None and not self._surrogates:
                 self._learn(frame, chunks[-1], block)
@@ -153,35 +143,9 @@ class Repetition(BlockWriter):
                 self._again = partial(self._write_arguments, block)
             case _:
                 return
-        event = frame + self.frame_end
-        fitting = (known for known in reversed(self._learnt) if known.read(event) == [text])
-        self._template = next(fitting, None) or self._new_template(frame, text, block)
-
-    def _new_template(self, frame: bytes, text: str, block: Block) -> Template | None:
-        """Learn from a frame that told nothing but a text, and maybe counts, as those before it."""
         document = obj(self._parsed)
-        path = next((path for path in self.text_paths if value_at(document, path) == text), None)
-        if path is None:
-            return None
-        self._alike = self._alike + 1 if self._kind == (block, path) else 0
-        self._kind = block, path
-        example, self._example = self._example, document
-        if self._alike < _ALIKE:
-            return None
-        self._lessons_left -= 1
-        wanted: dict[Path, Role] = {path: "text"}
-        counts = {(self.counts_field, name) for name in obj(document.get(self.counts_field))}
-        for other in (*self.ignored_paths, *counts):
-            if value_at(document, other) != value_at(example, other):
-                self._differing.add(other)
-            if other in self._differing:
-                wanted[other] = "count" if other in counts else "ignored"
-        places = find_places(frame, wanted, self._document_in)
-        if not places or b"\n" in frame[places[0].start : places[-1].end]:
-            return None
         self._lines = cast("LineFramer", self.framer)
-        self._learnt.append(Template(frame + self.frame_end, places))
-        return self._learnt[-1]
+        self._template = self._lessons.template(frame, text, block, document, self._document_in)
 
     def _write_arguments(self, block: Block, texts: list[str], chunks: list[Chunk]) -> None:
         for text in filter(None, texts):
