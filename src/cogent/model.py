@@ -173,7 +173,9 @@ class Model:
         endpoint = self._endpoint(stream=streamed)
         shared = self._client.shared
         document = dialect.encode_request(request, provider.quirks)
-        body = dump(without_fields(document, shared.refused.get((endpoint.url, self.name), ())))
+        refused = shared.refused.get((endpoint.url, self.name), ())
+        # A copy: the bytes that orjson gives hold 4 KiB for as long as the call lasts.
+        body = bytes(memoryview(dump(without_fields(document, refused))))
         proven = endpoint.secret is not None or self._auth is not None
         if proven and not self._plain_http and is_exposed(endpoint.url):
             raise ConfigurationError(
