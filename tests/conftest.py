@@ -40,12 +40,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[MARKED] = list(marked)
 
 
-def pytest_collection_finish() -> None:
-    """Take what is alive by now out of every later collection, so that each is fast."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, object]]:
     return request.param, {"debug": True} if request.param == "asyncio" else {}
@@ -67,6 +61,9 @@ def _guarded(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("scorecard") is not None:
         request.getfixturevalue("guard")
     if "anyio_backend" in request.fixturenames:
+        # What is alive before a test is not looked at after it: that would cost more than the test.
+        gc.collect()
+        gc.freeze()
         request.getfixturevalue("nothing_left")
 
 
