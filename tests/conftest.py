@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 settings.register_profile("ci", derandomize=True, deadline=None, database=None)
 settings.register_profile("search", max_examples=5_000, deadline=None, database=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard, also by what tests start: the jobs of some shells ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 MARKED = pytest.StashKey[list[pytest.Item]]()

@@ -92,19 +92,13 @@ class Running:
     """The command while it runs; it is killed if it is left running."""
 
     def __init__(self, *arguments, stdin=subprocess.DEVNULL, program=(COMMAND,)) -> None:
-        # A handler of this process's own becomes the default action in the new one. A signal that
-        # this process ignores, as the jobs of some shells ignore SIGINT, would stay ignored.
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            self.process = subprocess.Popen(
-                [*program, *arguments],
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-            )
-        finally:
-            signal.signal(signal.SIGINT, before)
+        self.process = subprocess.Popen(
+            [*program, *arguments],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+        )
 
     def __enter__(self):
         return self

@@ -370,11 +370,15 @@ REFUSED = {"white space", "events without an end"}
 @pytest.mark.parametrize("kind", ENDLESS)
 @pytest.mark.parametrize("dialect", LINES)
 def test_what_does_not_end(dialect, kind):
-    """It costs no memory, or is refused at the limit."""
+    """It leaves nothing in memory, or is refused at the limit."""
     decoder = DIALECTS[dialect].decoder(max_event_bytes=MIB // 8)
     decoder.feed(b":" if kind == "comment" else b"")
     with peak_under(2 * MIB):
-        error = raised(feed, decoder, *repeat(ENDLESS[kind], 64))
+        error = raised(feed, decoder, *repeat(ENDLESS[kind], 8))
+        before, _ = tracemalloc.get_traced_memory()
+        error = error or raised(feed, decoder, *repeat(ENDLESS[kind], 12))
+        after, _ = tracemalloc.get_traced_memory()
+    assert after - before < MIB // 16
     assert error is None or isinstance(error, ProtocolError)
     if dialect not in ("ollama", "gemini"):
         assert (error is not None) == (kind in REFUSED)
