@@ -44,6 +44,8 @@ MARKED = pytest.StashKey[list[pytest.Item]]()
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     marked = (item for item in items if item.get_closest_marker("scorecard") is not None)
     config.stash[MARKED] = list(marked)
+    # What may take long comes first, so that in the end no process waits for another.
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
 @pytest.fixture(params=["asyncio", "trio"])
