@@ -16,7 +16,7 @@ from trio.testing import MockClock
 
 from .support.certificates import Certificates
 from .support.guard import key_never_shown, no_slots_stuck, no_sockets_left, no_tasks_left
-from .support.http_clients import HTTP
+from .support.http_clients import HTTP, LIBRARIES
 from .support.jumping_loop import JumpingLoop
 from .support.script_server import ScriptServer
 
@@ -108,6 +108,17 @@ async def client(http: HTTP) -> AsyncIterator[Client]:
     """Give an open `Client` with such connections."""
     async with http.opened() as client:
         yield client
+
+
+@pytest.fixture
+async def http_client(http: HTTP) -> AsyncIterator[object]:
+    """Give a caller's own client, as careless as it can be; or none, for our own."""
+    library = LIBRARIES.get(http.kind)
+    if library is None:
+        yield None
+        return
+    async with library.AsyncClient(verify=False, follow_redirects=True) as http_client:
+        yield http_client
 
 
 @pytest.fixture(scope="session")
