@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
@@ -32,8 +33,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C be heard, also by what tests start: the jobs of some shells ignore it."""
+    # Let Ctrl-C be heard, also by what tests start: the jobs of some shells ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # In debug mode asyncio notes a stack for each callback, which costs more than all its checks.
+    asyncio.constants.DEBUG_STACK_DEPTH = 1
 
 
 MARKED = pytest.StashKey[list[pytest.Item]]()

@@ -183,7 +183,7 @@ def test_ctrl_c_closes_the_connection_and_exits_with_130(openai):
 def test_ctrl_c_before_the_first_token(openai):
     """While the provider is silent, Ctrl-C ends the command just as well."""
     with openai(Reply(ANSWER, fault=Fault(stall_at=0))) as server, Running("ask", "why") as running:
-        server.wait_requests()
+        server.wait_requests(timeout=SECONDS)
         assert running.interrupt() == (130, "", "\n")
         server.wait_disconnects()
 
