@@ -13,7 +13,7 @@ demo: $(VENV)/.runtime  ## stream an answer into the terminal
 	@$(BIN)/cogent demo
 
 test: $(VENV)/.dev  ## everything: lint, types, tests on both event loops
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

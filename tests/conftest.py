@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 import os
+import signal
 import socket
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from trio.testing import MockClock
 
 from .support.certificates import Certificates
 from .support.guard import key_never_shown, no_slots_stuck, no_sockets_left, no_tasks_left
-from .support.http_clients import HTTP
+from .support.http_clients import HTTP, LIBRARIES
 from .support.jumping_loop import JumpingLoop
 from .support.script_server import ScriptServer
 
@@ -30,6 +32,13 @@ settings.register_profile("search", max_examples=5_000, deadline=None, database=
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_configure() -> None:
+    # Let Ctrl-C be heard, also by what tests start: the jobs of some shells ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # In debug mode asyncio notes a stack for each callback, which costs more than all its checks.
+    asyncio.constants.DEBUG_STACK_DEPTH = 1
+
+
 MARKED = pytest.StashKey[list[pytest.Item]]()
 """The tests of the fault scorecard, before any are left out by name or mark."""
 
@@ -38,12 +47,8 @@ MARKED = pytest.StashKey[list[pytest.Item]]()
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     marked = (item for item in items if item.get_closest_marker("scorecard") is not None)
     config.stash[MARKED] = list(marked)
-
-
-def pytest_collection_finish() -> None:
-    """Take what is alive by now out of every later collection, so that each is fast."""
-    gc.collect()
-    gc.freeze()
+    # What may take long comes first, so that in the end no process waits for another.
+    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
 
 
 @pytest.fixture(params=["asyncio", "trio"])
@@ -67,6 +72,9 @@ def _guarded(request: pytest.FixtureRequest) -> None:
     if request.node.get_closest_marker("scorecard") is not None:
         request.getfixturevalue("guard")
     if "anyio_backend" in request.fixturenames:
+        # What is alive before a test is not looked at after it: that would cost more than the test.
+        gc.collect()
+        gc.freeze()
         request.getfixturevalue("nothing_left")
 
 
@@ -103,6 +111,17 @@ async def client(http: HTTP) -> AsyncIterator[Client]:
     """Give an open `Client` with such connections."""
     async with http.opened() as client:
         yield client
+
+
+@pytest.fixture
+async def http_client(http: HTTP) -> AsyncIterator[object]:
+    """Give a caller's own client, as careless as it can be; or none, for our own."""
+    library = LIBRARIES.get(http.kind)
+    if library is None:
+        yield None
+        return
+    async with library.AsyncClient(verify=False, follow_redirects=True) as http_client:
+        yield http_client
 
 
 @pytest.fixture(scope="session")

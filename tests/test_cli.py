@@ -92,19 +92,13 @@ class Running:
     """The command while it runs; it is killed if it is left running."""
 
     def __init__(self, *arguments, stdin=subprocess.DEVNULL, program=(COMMAND,)) -> None:
-        # A handler of this process's own becomes the default action in the new one. A signal that
-        # this process ignores, as the jobs of some shells ignore SIGINT, would stay ignored.
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            self.process = subprocess.Popen(
-                [*program, *arguments],
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-            )
-        finally:
-            signal.signal(signal.SIGINT, before)
+        self.process = subprocess.Popen(
+            [*program, *arguments],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+        )
 
     def __enter__(self):
         return self
@@ -189,7 +183,7 @@ def test_ctrl_c_closes_the_connection_and_exits_with_130(openai):
 def test_ctrl_c_before_the_first_token(openai):
     """While the provider is silent, Ctrl-C ends the command just as well."""
     with openai(Reply(ANSWER, fault=Fault(stall_at=0))) as server, Running("ask", "why") as running:
-        server.wait_requests()
+        server.wait_requests(timeout=SECONDS)
         assert running.interrupt() == (130, "", "\n")
         server.wait_disconnects()
 

@@ -60,19 +60,19 @@ def anyio_backend(request) -> str:
     return request.param
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def summary(request) -> Summary:
     noted = Summary()
     request.config.pluginmanager.register(noted)
     return noted
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(request, summary) -> Iterator[ReplayServer]:
     with ReplayServer(answers([*NATIVE, *COMPATIBLE])) as replay:
         yield replay
     assert replay.faults == []
-    items = [item for item in request.session.items if item.module is request.module]
+    items = [item for item in request.session.items if item.module.__name__ == __name__]
     ours = {item.nodeid for item in items if "recording" in item.fixturenames}
     assert summary.read == ours, "every recording that was collected is read"
 

@@ -25,7 +25,7 @@ ASYNC_FILES = sorted(str(p) for p in (ROOT / "src").rglob("*.py") if "async " in
         pytest.param(["pyright"], id="pyright"),
         # Rules of scopes, cleanup and generators that ruff does not have.
         pytest.param(
-            ["flake8", "--select=ASYNC101,ASYNC102,ASYNC119,ASYNC120,ASYNC900", *ASYNC_FILES],
+            ["flake8-async", "--enable=ASYNC101,ASYNC102,ASYNC119,ASYNC120,ASYNC900", *ASYNC_FILES],
             id="flake8-async",
         ),
     ],

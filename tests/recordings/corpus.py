@@ -6,7 +6,7 @@ import json
 import tomllib
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from tests.support.reference import reference
@@ -102,12 +102,13 @@ class Recording:
         return "answer" if self.expect["complete"] else "truncated"
 
 
-def every_recording() -> list[Recording]:
+@cache
+def every_recording() -> tuple[Recording, ...]:
     """Give all recordings of the reference data; none where it is missing."""
-    return [
+    return tuple(
         Recording(path.parent.name, path)
         for path in sorted(reference("corpus").glob("*/*.meta.json"))
-    ]
+    )
 
 
 def spoken(*, native: bool) -> list[Recording]:

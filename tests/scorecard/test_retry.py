@@ -24,8 +24,8 @@ from cogent import (
 )
 from cogent.exchange import Head
 from cogent.wire import OPENAI_CHAT
+from tests.call.test_call import HELLO, fails, read, stream
 from tests.exchange.fake import FakeTransport
-from tests.test_call import HELLO, fails, read, stream
 
 DOWN = [Head(503, {})]
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

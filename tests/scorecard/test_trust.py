@@ -14,8 +14,6 @@ from contextlib import suppress
 
 import anyio
 import h11
-import httpx
-import httpx2
 import pytest
 
 from cogent import (
@@ -73,20 +71,9 @@ def _logs(caplog):
     search("log", *(record.getMessage() for record in caplog.get_records("call")))
 
 
-@pytest.fixture(params=["own", "httpx", "httpx2"])
-async def client(request):
-    """Give a caller's client of either library, or none for our own."""
-    if request.param == "own":
-        yield None
-        return
-    library = httpx if request.param == "httpx" else httpx2
-    async with library.AsyncClient(verify=False, follow_redirects=True) as client:
-        yield client
-
-
-def model(url: str, client=None, **options) -> Model:
+def model(url: str, http_client=None, **options) -> Model:
     """Give a model whose key goes in a header that ``httpx`` does not know to be one."""
-    options = {"api_key": KEY, "settings": ONCE, "http_client": client, **options}
+    options = {"api_key": KEY, "settings": ONCE, "http_client": http_client, **options}
     return Model("anthropic:m", base_url=url, **options)
 
 
@@ -215,9 +202,9 @@ FAULTS = {
 
 @pytest.mark.scorecard(72)
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_no_fault_shows_the_key(serve, client, fault):
+async def test_no_fault_shows_the_key(serve, http_client, fault):
     server = serve(FAULTS[fault])
-    asked = model(server.url, client)
+    asked = model(server.url, http_client)
     error = await failing(asked)
     assert server.requests[0].headers["x-api-key"] == KEY, "it was sent"
     stream = asked.stream("hi")
@@ -226,28 +213,28 @@ async def test_no_fault_shows_the_key(serve, client, fault):
 
 
 @pytest.mark.scorecard(72)
-async def test_no_call_that_cannot_be_made_shows_the_key(client, full_backlog):
+async def test_no_call_that_cannot_be_made_shows_the_key(http_client, full_backlog):
     bad = [("http://127.0.0.1:1", ConnectFailed), ("http://api.test", ConfigurationError)]
     bad += [("https://me:pw@api.test", ConfigurationError), ("api.test", ConfigurationError)]
     for url, kind in bad:
-        await failing(model(url, client), kind)
+        await failing(model(url, http_client), kind)
     impatient = Settings(max_retries=0, timeouts=Timeouts(connect=0.05))
-    await failing(model(full_backlog, client, settings=impatient), ConnectFailed)
+    await failing(model(full_backlog, http_client, settings=impatient), ConnectFailed)
 
 
 @pytest.mark.scorecard(72)
-async def test_a_library_that_fails_with_the_headers_in_hand(serve, client, monkeypatch):
+async def test_a_library_that_fails_with_the_headers_in_hand(serve, http_client, monkeypatch):
     """What the HTTP library has in its local variables is not left on the error."""
 
     def send(self, event):
         raise OSError("no luck")
 
     monkeypatch.setattr(h11.Connection, "send", send)
-    await failing(model(serve().url, client))
+    await failing(model(serve().url, http_client))
 
 
 @pytest.mark.scorecard(72)
-async def test_cancelled_with_the_headers_in_hand(serve, client, monkeypatch):
+async def test_cancelled_with_the_headers_in_hand(serve, http_client, monkeypatch):
     """Nor is it left on a cancellation, which the caller may log with its locals."""
 
     async def write(self, buffer, timeout=None):
@@ -262,7 +249,7 @@ async def test_cancelled_with_the_headers_in_hand(serve, client, monkeypatch):
 
     async def ask() -> None:
         try:
-            await model(serve().url, client).stream("hi").drained()
+            await model(serve().url, http_client).stream("hi").drained()
         except anyio.get_cancelled_exc_class() as error:
             caught.append(error)
             raise
@@ -384,7 +371,7 @@ HEADERS += [("x-a\r\nx-b", "1"), ("x-a: 1\r\nx-b", "1"), ("x a", "1"), ("", "1")
 @pytest.mark.scorecard(74)
 @pytest.mark.parametrize(("name", "value"), HEADERS, ids=ascii)
 @pytest.mark.parametrize("by", ["settings", "auth"])
-async def test_a_header_that_is_none(serve, client, by, name, value):
+async def test_a_header_that_is_none(serve, http_client, by, name, value):
     """It is refused by its name, and no connection is made for it."""
 
     async def auth(call, *, rejected):
@@ -393,7 +380,7 @@ async def test_a_header_that_is_none(serve, client, by, name, value):
     server = serve()
     extra = Settings(extra_headers={name: value}, max_retries=0)
     options = {"settings": extra} if by == "settings" else {"auth": auth, "api_key": None}
-    error = await failing(model(server.url, client, **options), ConfigurationError)
+    error = await failing(model(server.url, http_client, **options), ConfigurationError)
     assert "malformed" in str(error)
     assert str(error).isprintable()
     assert server.accepted == 0
@@ -405,14 +392,14 @@ async def test_a_header_that_is_none(serve, client, by, name, value):
 @pytest.mark.scorecard(75)
 @pytest.mark.parametrize("target", ["another origin", "to http", "itself", "nowhere"])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_is_refused(serve, client, certificates, status, target):
+async def test_a_redirect_is_refused(serve, http_client, certificates, status, target):
     """Neither key nor prompt go there, also where a caller's client would follow."""
     other = serve()
     tls = certificates.for_server() if target == "to http" else None
     where = {"itself": "/v1/messages", "nowhere": ""}.get(target, other.url)
     server = serve(forever(read, send(document(status, b"", location=where))), tls=tls)
-    asked = model(server.url, client)
-    if client is None and tls is not None:
+    asked = model(server.url, http_client)
+    if http_client is None and tls is not None:
         asked._client = Client(verify=certificates.ca)
     error = await failing(asked, BadResponse)
     assert f"HTTP {status}, a redirect" in str(error)
@@ -586,7 +573,7 @@ async def test_a_key_that_a_server_repeats(serve, caplog, place, form, by):
 @pytest.mark.scorecard(80)
 @pytest.mark.parametrize("control", ["\x1b[2J", "\x9b31m", "\x85", "\u2028", "\x07"], ids=ascii)
 @pytest.mark.parametrize("place", ["header", "phrase", "message", "event", "model"])
-async def test_control_characters_are_escaped(serve, client, caplog, control, place):
+async def test_control_characters_are_escaped(serve, http_client, caplog, control, place):
     """What a server sends cannot write to a terminal, nor begin a line of a log."""
     raw = control.encode("latin-1", "replace")
     message = json.dumps({"error": {"message": f"a{control}b", "type": f"c{control}"}}).encode()
@@ -599,7 +586,7 @@ async def test_control_characters_are_escaped(serve, client, caplog, control, pl
         "event": head() + part(b"data: " + message + b"\n\n") + LAST,
         "model": document(400, f"<title>a{control}b</title>".encode()),
     }
-    error = await failing(model(serve([read, send(said_in[place])]).url, client))
+    error = await failing(model(serve([read, send(said_in[place])]).url, http_client))
     assert str(error).isprintable()
     # httpx logs the phrase as it came, and cannot be kept from it.
     own = {"httpx", "httpx2"} if place == "phrase" else set()

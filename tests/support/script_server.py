@@ -92,7 +92,10 @@ class Connection:
         return False
 
     def fin(self) -> None:
-        self._sock.shutdown(socket.SHUT_WR)
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:  # it was reset before
+            raise ClientLeft from None
 
     def reset(self) -> None:
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

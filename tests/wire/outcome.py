@@ -115,9 +115,18 @@ def fixture_files() -> list[Path]:
     )
 
 
-def every_fixture(suffix: str = ""):
-    """Parametrise a test over ``dialect`` and ``path``, for every fixture that ends like this."""
-    files = [(path.parent.name, path) for path in fixture_files() if path.name.endswith(suffix)]
+def every_fixture(suffix: str = "", *, without: str = ""):
+    """Parametrise a test over ``dialect`` and ``path``, for every fixture that ends like this.
+
+    Args:
+        suffix: The end of its name.
+        without: The case to leave out.
+    """
+    files = [
+        (path.parent.name, path)
+        for path in fixture_files()
+        if path.name.endswith(suffix) and path.stem != without
+    ]
     ids = [f"{dialect}/{path.stem}" for dialect, path in files]
     return pytest.mark.parametrize(("dialect", "path"), files, ids=ids)
 

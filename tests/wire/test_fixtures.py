@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import pytest
 
@@ -92,7 +92,13 @@ def test_golden_chunks(dialect, path):
 def test_cutting_changes_nothing(dialect, path):
     data = path.read_bytes()
     whole = read(dialect, data)
-    for lengths in [*in_many(data), *([cut, len(data) - cut] for cut in range(len(data) + 1))]:
+    ends = [0, *event_ends(path.suffix, data), len(data)]
+    in_two = {cut for end in ends for cut in range(end - 2, end + 3) if 0 <= cut <= len(data)}
+    for lengths in [
+        *in_many(data),
+        *([cut, len(data) - cut] for cut in sorted(in_two)),
+        *in_every_event(data, ends),
+    ]:
         assert same(whole, read(dialect, data, lengths)), lengths
 
 
@@ -111,6 +117,12 @@ def in_many(data):
     """Give cuttings into many pieces: whole, byte by byte, with empty pieces between, in runs."""
     size = len(data)
     return [[size], [1] * size, [0, *([1, 0] * size)], every(data, 7), every(data, 64)]
+
+
+def in_every_event(data, ends):
+    """Give cuttings that cut each event once at most; together they cut at every place."""
+    longest = max(end - start for start, end in pairwise(ends))
+    return [[first, *every(data[first:], longest)] for first in range(longest)]
 
 
 def same(whole, other):

@@ -30,7 +30,7 @@ from cogent.messages import Message, OpaquePart, ToolCallPart, ToolResultPart
 from cogent.run.pending import close_calls, resumption
 from cogent.testing import Reply
 
-from .test_agent_tools import DONE, beside, calls, every_dialect, results, running, search
+from ..test_agent_tools import DONE, beside, calls, every_dialect, results, running, search
 
 ELSEWHERE = ToolSpec("elsewhere", "Runs in the browser.")
 

@@ -26,7 +26,7 @@ from cogent import (
 from cogent.exchange.own_client import OwnClients
 from cogent.testing import Emulator, Fault, Reply, ScriptedModel
 
-from .test_agent_tools import calls, results
+from ..test_agent_tools import calls, results
 
 HELLO = Reply(text="Hello to all of you.")
 STALLED = Reply(text="Hello to all of you.", fault=Fault(stall_at=500))

@@ -18,8 +18,8 @@ from cogent.call.answer import AnswerReader
 from cogent.chunks import TextChunk, TurnChunk
 from cogent.wire import ANTHROPIC, BEDROCK_CONVERSE, GEMINI, OLLAMA, OPENAI_CHAT
 
-from .support.cuts import cuttings, pieces
-from .support.script_server import DONE, PREAMBLE, STOP, said
+from ..support.cuts import cuttings, pieces
+from ..support.script_server import DONE, PREAMBLE, STOP, said
 
 BOM = b"\xef\xbb\xbf"
 STREAM = PREAMBLE + said("Hi") + STOP + DONE

@@ -27,8 +27,8 @@ from cogent import (
 )
 from cogent.exchange import Head
 
-from .exchange.fake import HANG, OK, FakeTransport
-from .support.script_server import DONE, KEEP_ALIVE, PREAMBLE, STOP, event, failure, said
+from ..exchange.fake import HANG, OK, FakeTransport
+from ..support.script_server import DONE, KEEP_ALIVE, PREAMBLE, STOP, event, failure, said
 
 HELLO = [PREAMBLE, said("Hel"), said("lo"), STOP, DONE]
 ALIVE = [1, KEEP_ALIVE] * 5000

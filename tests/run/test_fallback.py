@@ -24,7 +24,7 @@ from cogent import (
 )
 from cogent.testing import Emulator, Fault, Reply
 
-from .test_agent_tools import calls, search
+from ..test_agent_tools import calls, search
 
 ONCE = Settings(max_retries=0)
 DOWN = Reply(error=Overloaded("too busy"))

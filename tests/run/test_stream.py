@@ -19,8 +19,8 @@ from cogent.run.caller import Caller
 from cogent.run.loop import CallModel, Finish, Loop
 from cogent.run.stream import RunStream
 
-from .exchange.fake import HANG, FakeExchange, FakeTransport
-from .support.script_server import DONE, PREAMBLE, STOP, event, said
+from ..exchange.fake import HANG, FakeExchange, FakeTransport
+from ..support.script_server import DONE, PREAMBLE, STOP, event, said
 
 HELLO = [PREAMBLE, said("Hel"), said("lo"), STOP, DONE]
 HELLO_PARTS = (TextPart("Hello"),)

@@ -1,0 +1,1 @@
+"""Structured output: its types, what of it is there while it streams."""
