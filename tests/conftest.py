@@ -92,7 +92,7 @@ def no_log() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.fixture(params=["own", "httpx", "httpx2"])
+@pytest.fixture(params=["own", "direct", "httpx", "httpx2"])
 def http(request: pytest.FixtureRequest) -> HTTP:
     """Give whose connections the test uses: our own, or those of a caller's client."""
     return HTTP(request.param)

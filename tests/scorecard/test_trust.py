@@ -73,10 +73,11 @@ def _logs(caplog):
     search("log", *(record.getMessage() for record in caplog.get_records("call")))
 
 
-@pytest.fixture(params=["own", "httpx", "httpx2"])
-async def client(request):
-    """Give a caller's client of either library, or none for our own."""
-    if request.param == "own":
+@pytest.fixture(params=["own", "direct", "httpx", "httpx2"])
+async def client(request, monkeypatch):
+    """Give a caller's client of either library, or none for our own connections."""
+    if request.param in ("own", "direct"):
+        monkeypatch.setenv("COGENT_TRANSPORT", "httpx" if request.param == "own" else "direct")
         yield None
         return
     library = httpx if request.param == "httpx" else httpx2
@@ -258,6 +259,8 @@ async def test_cancelled_with_the_headers_in_hand(serve, client, monkeypatch):
     for library in ("httpcore", "httpcore2"):
         for stream in ("anyio.AnyIOStream", "trio.TrioStream"):
             monkeypatch.setattr(f"{library}._backends.{stream}.write", write)
+    for loop in ("asyncio", "trio"):
+        monkeypatch.setattr(f"anyio._backends._{loop}.SocketStream.send", write)
     caught = []
 
     async def ask() -> None:
