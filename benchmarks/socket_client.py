@@ -19,6 +19,7 @@ import anyio
 import httpx
 
 from cogent import Client, Model
+from cogent.exchange.body import ChunkedBody
 
 from . import hand
 
@@ -121,7 +122,9 @@ class _ChunkedBody:
         return b"".join(pieces)
 
 
-async def with_anyio(context: ssl.SSLContext | None, url: str, meter: Meter) -> None:
+async def with_anyio(
+    context: ssl.SSLContext | None, body: type[_ChunkedBody | _CheckedBody], url: str, meter: Meter
+) -> None:
     """An anyio byte stream, no timer at all; the hand loop decodes."""
     place = urlsplit(url)
     host, port = place.hostname or "", place.port or 0
@@ -132,7 +135,29 @@ async def with_anyio(context: ssl.SSLContext | None, url: str, meter: Meter) -> 
             f"content-type: application/json\r\ncontent-length: {len(BODY)}\r\n\r\n"
         )
         await stream.send(head.encode() + BODY)
-        await hand.chat(Counted(_ChunkedBody(stream).receive, meter), meter.stream())
+        await hand.chat(Counted(body(stream).receive, meter), meter.stream())
+
+
+class _CheckedBody:
+    """The same, read by the reader of our own adapter: every byte of HTTP is looked at."""
+
+    def __init__(self, stream: anyio.abc.ByteStream) -> None:
+        self._stream = stream
+        self._body: ChunkedBody | None = None
+
+    async def receive(self) -> bytes:
+        while self._body is None:
+            _, found, rest = (await self._stream.receive()).partition(b"\r\n\r\n")
+            if found:
+                self._body = ChunkedBody()
+                data = self._body.feed(rest)
+                if data:
+                    return data
+        while not self._body.over:
+            data = self._body.feed(await self._stream.receive())
+            if data:
+                return data
+        raise StopAsyncIteration
 
 
 async def with_cogent(client: Client, url: str, meter: Meter) -> None:
@@ -141,6 +166,9 @@ async def with_cogent(client: Client, url: str, meter: Meter) -> None:
     take = meter.stream()
     async for chunk in model.stream("Say hello."):
         take(chunk)
+
+
+BODIES = {"anyio": _ChunkedBody, "read": _CheckedBody}
 
 
 async def main(way: str, streams: int, events: int, url: str, certificate: str | None) -> None:
@@ -155,10 +183,11 @@ async def main(way: str, streams: int, events: int, url: str, certificate: str |
     if way == "httpx":
         async with httpx.AsyncClient(timeout=60, verify=context or False) as client:
             await all_of(partial(with_httpx, client, url, meter))
-    elif way == "anyio":
-        await all_of(partial(with_anyio, context, url, meter))
+    elif way in BODIES:
+        await all_of(partial(with_anyio, context, BODIES[way], url, meter))
     else:
-        async with Client(verify=certificate or True) as client:
+        transport = "direct" if way == "direct" else "httpx"
+        async with Client(verify=certificate or True, transport=transport) as client:
             await all_of(partial(with_cogent, client, url, meter))
     if not meter.told:
         raise AssertionError("not all of the text has come")

@@ -1,7 +1,8 @@
 """Sockets: many paced streams at once, one event a read; CPU time of the client's process alone.
 
-The library through its httpx adapter, a bare httpx loop with its own timers, and a loop on an
-anyio byte stream without any timer take turns; the two loops decode with the hand loop.
+The library through its own adapter and its httpx adapter, a bare httpx loop with its own timers,
+and loops on an anyio byte stream without any timer, which check what HTTP says of chunks or do not,
+take turns; the loops decode with the hand loop.
 """
 
 from __future__ import annotations
@@ -27,8 +28,22 @@ RATE = 2000.0
 """Events a second over all streams: a client that keeps up is idle most of the time."""
 
 ROUNDS = 5
-WAYS = ("cogent", "httpx", "anyio")
-NAMES = {"cogent": "cogent, httpx adapter", "httpx": "bare httpx", "anyio": "bare anyio loop"}
+WAYS = ("direct", "cogent", "httpx", "read", "anyio")
+NAMES = {
+    "direct": "cogent, own adapter",
+    "cogent": "cogent, httpx adapter",
+    "httpx": "bare httpx",
+    "read": "anyio loop, our body reader",
+    "anyio": "bare anyio loop",
+}
+RATIOS = (
+    ("cogent", "httpx"),
+    ("httpx", "anyio"),
+    ("cogent", "anyio"),
+    ("direct", "read"),
+    ("direct", "anyio"),
+    ("httpx", "direct"),
+)
 
 
 @contextmanager
@@ -83,7 +98,7 @@ def _rows(loop: str, url: str, folder: Path | None) -> Iterator[Row]:
     of = f"{STREAMS} streams{', TLS' if folder else ''}"
     for way in WAYS:
         yield Row("sockets", NAMES[way], of, loop, 1e6 * times.median(way), "µs")
-    for way, to in (("cogent", "httpx"), ("httpx", "anyio"), ("cogent", "anyio")):
+    for way, to in RATIOS:
         value, spread = times.ratio(way, to)
         yield Row("sockets", f"{NAMES[way]} / {NAMES[to]}", of, loop, value, "x", spread)
     yield Row("sockets", "events in a read, at most", of, loop, max(reads), "")

@@ -79,8 +79,8 @@ class StubClient(Client):
 
     reads: Iterable[bytes] = ()
 
-    def make_transport(self, slots: object = None) -> StubTransport:
-        return StubTransport(lambda: self.reads)
+    def __init__(self) -> None:
+        super().__init__(transport=lambda _: StubTransport(lambda: self.reads))
 
 
 def model(provider: str, client: Client) -> Model:

@@ -100,7 +100,7 @@ def no_log() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-@pytest.fixture(params=["own", "httpx", "httpx2"])
+@pytest.fixture(params=["own", "direct", "httpx", "httpx2"])
 def http(request: pytest.FixtureRequest) -> HTTP:
     """Give whose connections the test uses: our own, or those of a caller's client."""
     return HTTP(request.param)
@@ -114,10 +114,11 @@ async def client(http: HTTP) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def http_client(http: HTTP) -> AsyncIterator[object]:
+async def http_client(http: HTTP, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[object]:
     """Give a caller's own client, as careless as it can be; or none, for our own."""
     library = LIBRARIES.get(http.kind)
     if library is None:
+        monkeypatch.setenv("COGENT_TRANSPORT", http.transport)
         yield None
         return
     async with library.AsyncClient(verify=False, follow_redirects=True) as http_client:

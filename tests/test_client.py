@@ -29,12 +29,17 @@ from cogent import (
     Timeouts,
     UsageError,
 )
-from cogent.exchange.own_client import _default_context
+from cogent.exchange.direct import DirectTransport
+from cogent.exchange.httpx import HTTPXTransport
+from cogent.exchange.tls import default_context
 
+from .exchange.fake import FakeTransport
 from .support.cancelling import CancelledAt
 from .support.guard import KEY, check_pool
 from .support.http_clients import HTTP
 from .support.script_server import (
+    DONE,
+    STOP,
     answer,
     document,
     forever,
@@ -266,7 +271,7 @@ async def test_churn(serve, http):
         with anyio.move_on_after(patience):
             done.append(await ask(shared))
 
-    limit = 8 if http.kind == "own" else None
+    limit = 8 if http.is_own else None
     async with http.opened(limit=limit, retry=RetryPolicy(max_retries=0)) as client:
         shared = model(server, client=client)
         for _ in range(EFFORT):
@@ -284,7 +289,7 @@ async def test_churn(serve, http):
                 tasks.start_soon(one, 60)
         assert done == ["Hello"] * 20
         check_pool(HTTP.pool(client))
-        assert limit is None or len(HTTP.pool(client).connections) <= limit
+        assert limit is None or HTTP.connections(client) <= limit
 
 
 @pytest.mark.scorecard(42)
@@ -300,14 +305,15 @@ async def test_cancelled_at_every_wait(serve, http):
                 assert text == "Hello"
                 break
             check_pool(HTTP.pool(client))
-            assert http.kind != "own" or free(client) == 1
+            assert not http.is_own or free(client) == 1
             gc.collect()
         assert n > 5
         assert await ask(shared) == "Hello"
 
 
 @pytest.mark.scorecard(50)
-async def test_left_with_a_stream_open(serve):
+@pytest.mark.parametrize("transport", ["own", "direct"])
+async def test_left_with_a_stream_open(serve, transport):
     """Leaving the client ends what runs on it, with an error of ours."""
     server = serve([read, send(head(), part(said("Hel")))])
     caught = []
@@ -317,7 +323,7 @@ async def test_left_with_a_stream_open(serve):
             await _read(chunks)
         caught.append(error.value)
 
-    async with anyio.create_task_group() as tasks, Client() as client:
+    async with anyio.create_task_group() as tasks, HTTP(transport).opened() as client:
         chunks = model(server, client=client).stream("hi")
         await chunks.ready()
         tasks.start_soon(reader)
@@ -360,7 +366,7 @@ async def test_callers_http_client(serve, library, give):
 
 async def test_tls_context_is_made_once(monkeypatch):
     """The certificates are loaded for the first client that needs them, and never again."""
-    _default_context.cache_clear()
+    default_context.cache_clear()
     made = []
     make = ssl.create_default_context
 
@@ -374,3 +380,69 @@ async def test_tls_context_is_made_once(monkeypatch):
         with pytest.raises(ConnectFailed):
             await _read(asked.stream("hi", settings=Settings(max_retries=0)))
         assert len(made) == count
+
+
+# What moves the bytes.
+
+
+@pytest.mark.parametrize(
+    ("asked", "environment", "used"),
+    [
+        (None, None, HTTPXTransport),
+        (None, "", HTTPXTransport),
+        (None, "direct", DirectTransport),
+        ("httpx", "direct", HTTPXTransport),
+        ("direct", "httpx", DirectTransport),
+    ],
+)
+async def test_which_transport(monkeypatch, asked, environment, used):
+    """What a caller asks for comes before what the environment says."""
+    monkeypatch.delenv("COGENT_TRANSPORT", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("COGENT_TRANSPORT", environment)
+    async with Client(transport=asked) as client:
+        assert type(client.transport) is used
+    assert type(Client(transport=asked).make_transport()) is used
+
+
+def test_transports_that_are_none(monkeypatch):
+    """They are refused by the name of the place where they were named."""
+    with pytest.raises(ConfigurationError, match=r"^transport must be one of httpx, direct"):
+        Client(transport="http2")
+    monkeypatch.setenv("COGENT_TRANSPORT", "yes")
+    with pytest.raises(ConfigurationError, match=r"^COGENT_TRANSPORT must be one of .* not 'yes'"):
+        Client()
+
+
+def test_what_our_own_sockets_do_not_do(monkeypatch):
+    """Asked for with them it is refused; where the environment chose them, httpx does it."""
+    excluded = [{"proxy": "http://127.0.0.1:1"}, {"http2": True}]
+    excluded.append({"http_client": httpx.AsyncClient(verify=False)})
+    for options in excluded:
+        with pytest.raises(ConfigurationError, match="or say transport='httpx'"):
+            Client(transport="direct", **options)
+    monkeypatch.setenv("COGENT_TRANSPORT", "direct")
+    for options in excluded:
+        assert type(Client(**options).make_transport()) is HTTPXTransport
+
+
+async def test_a_transport_around_the_clients(monkeypatch):
+    """A function is given what would be used; what it gives is used, and closed, instead."""
+    monkeypatch.delenv("COGENT_TRANSPORT", raising=False)
+    given, fakes = [], []
+
+    def around(made):
+        given.append(type(made))
+        fakes.append(FakeTransport([b"".join([said("Hello"), STOP, DONE])]))
+        return fakes[-1]
+
+    client = Client(transport=around)
+    async with client:
+        assert client.transport is fakes[0]
+        asked = Model("openai-compatible:m", base_url="https://fake.test/v1", client=client)
+        assert await ask(asked) == "Hello"
+        assert fakes[0].closed == 0
+    async with client:
+        assert client.transport is fakes[1]
+    assert [fake.closed for fake in fakes] == [1, 1]
+    assert set(given) == {HTTPXTransport}

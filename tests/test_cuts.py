@@ -246,7 +246,7 @@ async def test_a_connection_ends_at_every_offset(framing, server, http, summary)
     """On our own client at each; on a caller's, which reads alike, at every 16th and the last."""
     clean = FRAMINGS[framing]
     differing = {}
-    offsets = OFFSETS if http.kind == "own" else [*OFFSETS[::16], *OFFSETS[-16:]]
+    offsets = OFFSETS if http.is_own else [*OFFSETS[::16], *OFFSETS[-16:]]
     async with http.opened(limit=1) as client:
         for offset in offsets:
             chunks, error = await read(f"{server.url}/{key(framing, offset)}", client)

@@ -78,7 +78,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"call.retry", "call.shared", "exchange", "providers", "rate_limit", "wire"},
     "call.refusal": {"call.deadlines", "call.retry", "errors", "exchange", "wire"},
     "call.shared": {"call.model_call", "call.quota"},
-    "exchange": {"errors", "exchange", "hosts"},
+    "exchange": {"errors", "exchange", "exchange.body", "hosts"},
     # pure
     "call.answer": {"chunks", "errors", "framing", "wire"},
     "call.content": {"chunks"},
@@ -87,6 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "call.retry": {"errors"},
     "chunks": {"messages"},
     "errors": {"rate_limit", "response"},
+    "exchange.body": {"errors"},
     "framing": {"errors", "framing"},
     "history": {"errors", "messages"},
     "hosts": set(),
@@ -105,7 +106,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"chunks", "errors", "framing", "messages", "settings", "wire"},
 }
 PURE = {"call.answer", "call.content", "call.deadlines", "call.quota", "call.retry", "chunks"}
-PURE |= {"errors", "framing", "history"}
+PURE |= {"errors", "exchange.body", "framing", "history"}
 PURE |= {"messages", "output.partial_json", "output.strict_schema", "rate_limit", "response"}
 PURE |= {"hosts", "run.limits", "run.loop", "run.pending", "settings", "trim", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
@@ -212,6 +213,29 @@ def test_importing_the_package_is_next_to_nothing():
         "cogent.Agent\n"
         "late = {'httpx', 'pydantic', 'email.utils'} & set(sys.modules)\n"
         "assert not late, f'{late} wait for those who need them'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_call_on_our_own_sockets_imports_no_httpx():
+    """They are all that it takes: the library is there for what they do not do."""
+    code = (
+        "import sys\n"
+        "import anyio\n"
+        "from cogent import Client, ConnectFailed, Model, Settings\n"
+        "async def main():\n"
+        "    async with Client(transport='direct') as client:\n"
+        "        for scheme in ('http', 'https'):\n"
+        "            base = f'{scheme}://127.0.0.1:1/v1'\n"
+        "            model = Model('openai:m', api_key='k', base_url=base, client=client)\n"
+        "            try:\n"
+        "                await model.complete('hi', settings=Settings(max_retries=0))\n"
+        "            except ConnectFailed:\n"
+        "                continue\n"
+        "            raise AssertionError\n"
+        "anyio.run(main)\n"
+        "heavy = {'httpx', 'httpcore'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -17,7 +17,8 @@ import pytest
 
 from cogent import APIError, Client, Model, RunStream, UsageError
 
-from .support.guard import KEY
+from .support.guard import KEY, check_pool
+from .support.http_clients import HTTP
 from .support.script_server import (
     DONE,
     LAST,
@@ -72,16 +73,15 @@ async def collected(server) -> None:
 # Read to the end.
 
 
-async def test_bare_loop_to_the_end(serve):
+async def test_bare_loop_to_the_end(serve, client):
     """Runs that are read to their end give all chunks and share one connection."""
     server = serve(forever(read, send(answer(*HELLO))))
-    async with Client() as client:
-        for _ in range(3):
-            chunks = [chunk async for chunk in stream(server, client=client)]
-            assert [chunk.content for chunk in chunks] == [*HELLO, ""]
-            assert [chunk.is_final for chunk in chunks] == [False, False, False, True]
-        (connection,) = client.transport._own[False, True]._transport._pool.connections
-        assert connection.is_idle()
+    for _ in range(3):
+        chunks = [chunk async for chunk in stream(server, client=client)]
+        assert [chunk.content for chunk in chunks] == [*HELLO, ""]
+        assert [chunk.is_final for chunk in chunks] == [False, False, False, True]
+    check_pool(HTTP.pool(client))
+    assert HTTP.connections(client) == 1
     assert (server.accepted, len(server.requests)) == (1, 3)
 
 

@@ -16,19 +16,25 @@ from .errors import ConfigurationError, UsageError
 from .exchange.httpx import HTTPXTransport
 from .exchange.own_client import OwnClients
 from .exchange.slots import Slots
+from .exchange.watchdog import Watchdog
 from .settings import Timeouts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
-    from typing import Self
+    from typing import Literal, Self, TypeAlias
 
     from anyio.abc import TaskGroup
 
     from .exchange import Transport
     from .exchange.httpx import HTTPClient
-    from .exchange.own_client import Cert, Verify
+    from .exchange.tls import Cert, Verify
+
+    Around: TypeAlias = "Callable[[Transport], Transport]"
 
 __all__ = ("Client", "ClientStats")
+
+_KINDS = ("httpx", "direct")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,12 +99,21 @@ class Client:
         max_connections: Most calls at a time to all hosts; ``None`` sets no limit.
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient``, used by what it
             can do and never closed.
+        transport: What moves the bytes: ``"httpx"``, or ``"direct"``, which speaks HTTP/1.1 on
+            sockets of our own at a fraction of the CPU time for each read. ``None`` asks the
+            environment, ``COGENT_TRANSPORT``, and takes ``"httpx"`` where it says nothing. What
+            ``"direct"`` does not do goes through ``httpx``: calls for which the environment names
+            a proxy, and, where it was the environment that chose, all calls of a client with
+            ``proxy``, ``http2`` or ``http_client``. A function is given the transport that would
+            be used, and gives one to use instead: around it or in its place, closed like it. It
+            is called whenever the client is opened, and for each run that has connections of its
+            own.
         timeouts: How long to wait.
         retry: When to try again.
 
     Raises:
-        ConfigurationError: An option cannot be used, lacks a package, or comes with
-            ``http_client``.
+        ConfigurationError: An option cannot be used, lacks a package, or comes with one that it
+            excludes, such as any of our own connections with ``http_client``.
     """
 
     def __init__(
@@ -111,6 +126,7 @@ class Client:
         max_connections_per_host: int = 100,
         max_connections: int | None = None,
         http_client: HTTPClient | None = None,
+        transport: Literal["httpx", "direct"] | Around | None = None,
         timeouts: Timeouts | None = None,
         retry: RetryPolicy | None = None,
     ) -> None:
@@ -122,6 +138,9 @@ class Client:
                 "proxy, verify, cert, http2 and the limits are for our own connections: "
                 "set them on http_client itself"
             )
+        self._around = transport if callable(transport) else None
+        needs_httpx = proxy is not None or http2 or http_client is not None
+        self._is_direct = _is_direct(None if callable(transport) else transport, needs_httpx)
         self._own = OwnClients(proxy=proxy, verify=verify, cert=cert, http2=http2)
         self._http_client = http_client
         self._limits = (max_connections_per_host, max_connections)
@@ -135,10 +154,12 @@ class Client:
         if self._transport is not None:
             raise UsageError("this Client is open already")
         self._slots = Slots(*self._limits)
-        self._transport = self.make_transport(self._slots)
+        watchdog = Watchdog()
+        self._transport = self.make_transport(self._slots, watchdog)
         self._home = (os.getpid(), current_token())
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
+        self._tasks.start_soon(watchdog.run)
         return self
 
     async def __aexit__(
@@ -206,10 +227,25 @@ class Client:
             unknown_events=self.shared.unknown_events,
         )
 
-    def make_transport(self, slots: Slots | None = None) -> Transport:
-        """Make connections of the kind that this client was asked for."""
-        slots = slots or Slots(*self._limits)
-        return HTTPXTransport(self._http_client, own=self._own, slots=slots)
+    def make_transport(
+        self, slots: Slots | None = None, watchdog: Watchdog | None = None
+    ) -> Transport:
+        """Make connections of the kind that this client was asked for.
+
+        Args:
+            slots: Limits its calls; ``None`` makes them new ones.
+            watchdog: Ends their reads at their deadlines; without one, each has a cancel scope.
+        """
+        made = self._connect(slots or Slots(*self._limits), watchdog)
+        return made if self._around is None else self._around(made)
+
+    def _connect(self, slots: Slots, watchdog: Watchdog | None) -> Transport:
+        made = HTTPXTransport(self._http_client, own=self._own, slots=slots, watchdog=watchdog)
+        if not self._is_direct:
+            return made
+        from .exchange.direct import DirectTransport
+
+        return DirectTransport(self._own.context, slots=slots, by_proxy=made, watchdog=watchdog)
 
     def _check_here(self) -> None:
         if self._home is None:
@@ -226,3 +262,25 @@ class Client:
         raise UsageError(
             "this Client is open on another event loop: open one on each loop, and ask it there"
         )
+
+
+def _is_direct(asked: str | None, needs_httpx: bool) -> bool:
+    """Tell whether calls go over sockets of our own.
+
+    Args:
+        asked: What the caller asked for; ``None``: the environment is asked.
+        needs_httpx: Other options take ``httpx``.
+
+    Raises:
+        ConfigurationError: There is no such transport, or those options exclude it.
+    """
+    place = "transport" if asked is not None else "COGENT_TRANSPORT"
+    chosen = asked if asked is not None else os.environ.get(place) or "httpx"
+    if chosen not in _KINDS:
+        raise ConfigurationError(f"{place} must be one of {', '.join(_KINDS)}, not {chosen!r}")
+    if asked == "direct" and needs_httpx:
+        raise ConfigurationError(
+            "transport='direct' speaks HTTP/1.1 itself, without a proxy: leave out proxy, http2 "
+            "and http_client, or say transport='httpx'"
+        )
+    return chosen == "direct" and not needs_httpx

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 import threading
 import zlib
 from contextlib import aclosing
@@ -35,6 +36,7 @@ from tests.support.script_server import (
     reset,
     send,
 )
+from tests.support.transports import KINDS, opened
 
 KEY = "sk-never-shown"
 
@@ -43,20 +45,11 @@ def call(server, **headers) -> Call:
     return Call(server.url, {"accept-encoding": "identity", **headers}, b"prompt")
 
 
-@pytest.fixture(params=["own", "httpx", "httpx2"])
+@pytest.fixture(params=KINDS)
 async def transport(request):
-    """Give a transport on our own client, or on a caller's of either library."""
-    if request.param == "own":
-        made = HTTPXTransport(slots=Slots(9, 2))
+    """Give a transport on our own connections, or on a caller's client of either library."""
+    async with opened(request.param, slots=Slots(9, 2)) as made:
         yield made
-        await made.aclose()
-        return
-    library = httpx if request.param == "httpx" else httpx2
-    async with library.AsyncClient(verify=False) as client:
-        made = HTTPXTransport(client)
-        yield made
-        await made.aclose()
-        assert not client.is_closed
 
 
 async def whole(exchange) -> bytes:
@@ -136,9 +129,15 @@ async def test_no_tls(serve):
 async def test_certificate_that_nobody_vouches_for(monkeypatch, transport):
     """A certificate that is refused will be refused again."""
 
-    async def send(*_, **__):
-        raise httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate")
+    told = "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate"
 
+    async def send(*_, **__):
+        raise httpx.ConnectError(told)
+
+    async def connect(*_, **__):
+        raise ssl.SSLError(told)
+
+    monkeypatch.setattr(anyio, "connect_tcp", connect)
     monkeypatch.setattr(httpx.AsyncClient, "send", send)
     monkeypatch.setattr(httpx2.AsyncClient, "send", send)
     with pytest.raises(ConnectFailed) as caught:

@@ -1,18 +1,16 @@
-"""The contract of the port, on every transport that fills it: the fake, and both HTTP libraries."""
+"""The contract of the port, on all that fills it: a fake, our own sockets, both libraries."""
 
 from __future__ import annotations
 
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import anyio
-import httpx
-import httpx2
 import pytest
 
 from cogent.errors import StreamInterrupted
 from cogent.exchange import Call, DeadlineReached, Head, Interrupted
-from cogent.exchange.httpx import HTTPXTransport
 from tests.support.script_server import LAST, fin, forever, head, part, read, reset, send
+from tests.support.transports import KINDS, opened
 
 from .fake import HANG, FakeTransport
 
@@ -20,9 +18,10 @@ from .fake import HANG, FakeTransport
 class OnSockets:
     """An adapter on real sockets, and the server that it talks to."""
 
-    def __init__(self, serve, client_of) -> None:
+    def __init__(self, serve, kind: str, *, watched: bool) -> None:
         self._serve = serve
-        self._client_of = client_of
+        self._kind = kind
+        self._watched = watched
 
     @asynccontextmanager
     async def playing(self, *pieces: bytes, end: str):
@@ -31,12 +30,8 @@ class OnSockets:
         ends = {"exact": [send(LAST)], "silence": [], "cut": [fin], "reset": [reset]}
         steps = [read, send(head(x_request_id="r-1")), *parts, *ends[end]]
         self.server = self._serve(forever(*steps) if end == "exact" else steps)
-        if self._client_of is None:
-            async with aclosing(HTTPXTransport()) as transport:
-                yield transport
-        else:
-            async with self._client_of(verify=False) as client:
-                yield HTTPXTransport(client)
+        async with opened(self._kind, watched=self._watched) as transport:
+            yield transport
 
     def call(self) -> Call:
         return Call(self.server.url, {"x-test": "1"}, b"body")
@@ -64,10 +59,12 @@ class InMemory:
         return 1 + sum(not exchange.reusable for exchange in made[:-1])
 
 
-@pytest.fixture(params=["fake", "own", "httpx", "httpx2"])
+@pytest.fixture(params=["fake", *KINDS, *(f"{kind}, watched" for kind in KINDS)])
 def port(request, serve):
-    clients = {"own": None, "httpx": httpx.AsyncClient, "httpx2": httpx2.AsyncClient}
-    return InMemory() if request.param == "fake" else OnSockets(serve, clients[request.param])
+    if request.param == "fake":
+        return InMemory()
+    kind, _, watched = request.param.partition(", ")
+    return OnSockets(serve, kind, watched=bool(watched))
 
 
 async def body_of(exchange) -> bytes:

@@ -28,14 +28,15 @@ ROWS = {
     for row in tomllib.loads(Path(__file__).with_name("rows.toml").read_text())["row"]
 }
 LOOPS = ("asyncio", "trio")
-CLIENTS = ("own", "httpx", "httpx2")
+CLIENTS = ("own", "direct", "httpx", "httpx2")
 
 HEAD = """# What happens when something goes wrong
 
 Each row is a fault, what cogent promises then, and the tests that prove it. `make test` runs them
 all. Faults of a network are made by servers on real sockets, on asyncio and on trio, and with the
-connections of cogent's own client, of a caller's `httpx.AsyncClient` and of a caller's
-`httpx2.AsyncClient`. Faults that take long are tried in memory, in virtual time, on both loops.
+connections of cogent's own client (`own`), with its own sockets (`direct`), and with those of a
+caller's `httpx.AsyncClient` and `httpx2.AsyncClient`. Faults that take long are tried in memory, in
+virtual time, on both loops.
 
 Around every one of these tests stands a guard. It fails the test if a task or a socket is left, if
 a slot or a connection of a pool is not given back, if anything warns, also when it is collected,

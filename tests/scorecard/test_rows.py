@@ -42,8 +42,9 @@ def test_the_page_is_as_it_would_be_made(tests):
 
 def test_what_is_lacking_is_seen():
     """A row over sockets wants every loop with every client, one in memory both loops."""
-    assert len(lacking(1, Proof())) == 6
-    assert lacking(50, Proof(ways={("trio", "own")})) == {("asyncio", "own")}
+    assert len(lacking(1, Proof())) == 8
+    given = {("trio", "own"), ("trio", "direct"), ("asyncio", "own")}
+    assert lacking(50, Proof(ways=given)) == {("asyncio", "direct")}
     assert lacking(31, Proof(ways={(loop, "") for loop in LOOPS})) == set()
     assert lacking(31, Proof(ways={("trio", "")})) == {("asyncio", "")}
     assert lacking(38, Proof())

@@ -22,6 +22,7 @@ import httpcore2
 import pytest
 import trio
 
+from cogent.exchange.direct_pool import Pool
 from cogent.exchange.slots import Slots
 
 if TYPE_CHECKING:
@@ -100,22 +101,34 @@ def no_slots_stuck() -> Iterator[None]:
     """
     limits: list[tuple[Slots, int | None]] = []
     pools: list[object] = []
+    own_pools: list[Pool] = []
     with pytest.MonkeyPatch.context() as patch:
         _record(patch, Slots, lambda slots: limits.append((slots, _total(slots))))
-        for library in (httpcore, httpcore2):
-            _record(patch, library.AsyncConnectionPool, pools.append)
-            _looked_at(patch, library.AsyncConnectionPool)
+        for kind in (httpcore.AsyncConnectionPool, httpcore2.AsyncConnectionPool):
+            _record(patch, kind, pools.append)
+            _looked_at(patch, kind)
+        _record(patch, Pool, own_pools.append)
         yield
     for slots, total in limits:
         assert _total(slots) == total, "slots are stuck"
         assert all(host.value == slots._per_host for host in slots._hosts.values()), "stuck slots"
+    for pool in own_pools:
+        check_pool(pool)
     for pool in pools:
         assert not pool._requests, "a pool has calls that did not end"
         check_pool(pool)
 
 
 def check_pool(pool) -> None:
-    """See that every connection serves a call, or is to be had, or is closed."""
+    """See that every connection serves a call, or is to be had, or is closed.
+
+    Of our own pool's, no call may be under way.
+    """
+    if isinstance(pool, Pool):
+        gc.collect()
+        stuck = [connection for connection in pool.used if connection.socket.fileno() >= 0]
+        assert not stuck, f"connections are stuck: {stuck}"
+        return
     served = {id(request.connection) for request in pool._requests}
     stuck = [
         connection

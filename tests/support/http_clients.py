@@ -1,4 +1,4 @@
-"""Whose connections a call uses: our own, or a caller's client of either library."""
+"""Whose connections a call uses: our own of either kind, or a caller's client."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import httpx
 import httpx2
 
 from cogent import Client
+from cogent.exchange.direct import DirectTransport
+from cogent.exchange.direct_pool import Pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,11 +24,21 @@ class HTTP:
     """Opens clients of one kind.
 
     Args:
-        kind: ``own``, ``httpx`` or ``httpx2``.
+        kind: ``own`` for our own ``httpx`` client, ``direct`` for our own sockets, ``httpx`` or
+            ``httpx2``.
     """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+
+    @property
+    def is_own(self) -> bool:
+        return self.kind not in LIBRARIES
+
+    @property
+    def transport(self) -> str:
+        """What moves the bytes."""
+        return "direct" if self.kind == "direct" else "httpx"
 
     @asynccontextmanager
     async def opened(
@@ -39,7 +51,8 @@ class HTTP:
             limit: Most connections.
             options: More of the `Client`.
         """
-        if self.kind == "own":
+        if self.is_own:
+            options["transport"] = self.transport
             if ca is not None:
                 options["verify"] = ca
             if limit is not None:
@@ -59,5 +72,14 @@ class HTTP:
     @staticmethod
     def pool(client: Client):
         """Give the pool of an open client that has been used over plain HTTP."""
+        if isinstance(client.transport, DirectTransport):
+            return client.transport._pool
         http_client = client._http_client or client.transport._own[False, True]
         return http_client._transport._pool
+
+    @classmethod
+    def connections(cls, client: Client) -> int:
+        """Count the connections of such a client."""
+        pool = cls.pool(client)
+        own = isinstance(pool, Pool)
+        return len(pool.idle) + len(pool.used) if own else len(pool.connections)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from cogent import Client
-from cogent.exchange import Call, Exchange, Head, Transport, Wait
+from cogent.exchange import Call, Exchange, Head, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,13 +27,10 @@ class Wire(Client):
     def __init__(
         self, reads: Sequence[bytes | Exception], *, pause: float = 0.0, headers: object = ()
     ) -> None:
-        super().__init__()
+        super().__init__(transport=lambda _: self)
         self.reads = reads
         self.pause = pause
         self.headers = dict(headers)
-
-    def make_transport(self, slots: object = None) -> Transport:
-        return self
 
     def exchange(self, call: Call) -> Exchange:
         return _Exchange(self)

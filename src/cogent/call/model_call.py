@@ -153,17 +153,20 @@ class ModelCall:
         self._deadlines.step_began = self._now()
         while True:
             try:
-                reader = self._reader or await self._open()
+                if self._reader is None:
+                    await self._open()
+                assert self._exchange is not None
+                assert self._reader is not None
                 if self.decoder.error is not None:
                     raise self.decoder.error
-                assert self._exchange is not None
                 try:
                     data = await self._exchange.receive(self._deadlines.next())
                 except (DeadlineReached, StreamInterrupted) as error:
-                    chunks = self._broken_off(reader, error)
+                    chunks = self._broken_off(self._reader, error)
                 else:
-                    chunks = self._feed(data) if data else reader.close()
+                    chunks = self._feed(data) if data else self._reader.close()
             except ProviderError as error:
+                data = b""  # tracebacks show the variables of this frame: it may repeat a key
                 return [await self._again(error)]
             if self.decoder.raw_finish_reason is not None:
                 self._deadlines.note_stop(self._now())
@@ -204,7 +207,7 @@ class ModelCall:
             raise self._deadlines.passed(anyio.current_time()) from None
         raise error
 
-    async def _open(self) -> AnswerReader:
+    async def _open(self) -> None:
         """Send the request, and look at the head of the answer."""
         if self._pause_until is not None:
             until, self._pause_until = self._pause_until, None
@@ -230,9 +233,8 @@ class ModelCall:
         self._phase = "first content"
         if not 200 <= head.status < 300:
             raise await read_refusal(exchange, head, self._deadlines)
-        self._reader = reader = AnswerReader(self.decoder)
-        self._feed = reader.feed
-        return reader
+        self._reader = AnswerReader(self.decoder)
+        self._feed = self._reader.feed
 
     async def _authorized(self) -> Call:
         auth, call = self._auth, self._call

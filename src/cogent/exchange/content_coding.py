@@ -55,6 +55,11 @@ class ContentDecoder:
                 return data
         return b""
 
+    def unpack(self, data: bytes) -> bytes:
+        """Take the next bytes, and give what comes of them first; see `feed` and `step`."""
+        self.feed(data)
+        return self.step()
+
     def close(self) -> None:
         """End the body.
 

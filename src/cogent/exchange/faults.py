@@ -1,4 +1,4 @@
-"""What went wrong in an exchange, told from the exceptions of ``httpx`` or ``httpx2``.
+"""What went wrong in an exchange, told from the exceptions of the libraries below.
 
 They are told apart by name, and by the phase in which they come: the same fault has different
 classes on different loops.
@@ -22,6 +22,7 @@ from ..errors import (
 
 __all__ = (
     "body_fault",
+    "connect_fault",
     "forget_locals",
     "head_fault",
     "malformed",
@@ -48,14 +49,19 @@ def head_fault(error: Exception) -> CogentError:
     told = quoted(str(error) or str(tls or "")) or name
     if name == "ProxyError":
         return proxy_refusal(told)
-    if "CERTIFICATE" in told.upper() or "UNKNOWN_CA" in told.upper():
-        return _certificate_refusal(told)
-    if name in _CONNECT_FAULTS:
-        return ConnectFailed(f"cannot connect: {told}")
+    if name in _CONNECT_FAULTS or _is_of_certificate(told):
+        return connect_fault(told)
     ended = ("disconnected", "ConnectionTerminated", "StreamReset")
     if name == "RemoteProtocolError" and not any(word in told for word in ended):
         return BadResponse(f"the answer is not HTTP: {told}")
     return NoResponse(f"the connection ended before an answer came: {told}")
+
+
+def connect_fault(told: str) -> ConnectFailed:
+    """Make the error of a connection in vain; ``told`` is what is known of the reason."""
+    if _is_of_certificate(told):
+        return _certificate_refusal(told)
+    return ConnectFailed(f"cannot connect: {told}")
 
 
 def malformed(header: str | None = None) -> ConfigurationError:
@@ -117,6 +123,10 @@ def proxy_refusal(told: str) -> ConnectFailed:
     fault = ConnectFailed(f"cannot connect: the proxy answers {told}{mend}")
     fault.retryable = told[:1] == "5"  # it may not reach the host now; what it refuses, it refuses
     return fault
+
+
+def _is_of_certificate(told: str) -> bool:
+    return "CERTIFICATE" in told.upper() or "UNKNOWN_CA" in told.upper()
 
 
 def _certificate_refusal(told: str) -> ConnectFailed:

@@ -7,7 +7,6 @@ task, without a warning on trio.
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from functools import cache
@@ -16,9 +15,8 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from ..errors import BadResponse, ProviderError, UsageError, quoted
+from ..errors import ProviderError, UsageError, quoted
 from ..hosts import is_loopback
-from .content_coding import ContentDecoder
 from .faults import (
     body_fault,
     forget_locals,
@@ -31,6 +29,7 @@ from .guard import check_allowed
 from .http2 import reset_left_streams
 from .own_client import OwnClients
 from .port import DeadlineReached, Head, Interrupted
+from .rules import CLOSE_SECONDS, MAX_BODY_BYTES, decoder_for, illegal_header, too_long
 from .slots import Slot, Slots
 from .start import safe_start
 from .wait import Wait
@@ -38,20 +37,11 @@ from .wait import Wait
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .content_coding import ContentDecoder
     from .port import Call
+    from .watchdog import Socket, Watchdog
 
-__all__ = ("CLOSE_SECONDS", "MAX_BODY_BYTES", "HTTPClient", "HTTPXTransport")
-
-MAX_BODY_BYTES = 1024 * 1024 * 1024
-"""Most bytes of one answer, unpacked: what an answer comes to is held in memory."""
-
-CLOSE_SECONDS = 2.0
-"""Most time that closing a connection may take."""
-
-
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e]*")
-"""What a header is made of (RFC 9110, section 5). On HTTP/2 the libraries would send anything."""
+__all__ = ("HTTPClient", "HTTPXTransport")
 
 
 class _Response(Protocol):
@@ -61,6 +51,8 @@ class _Response(Protocol):
 
     @property
     def reason_phrase(self) -> str: ...
+    @property
+    def extensions(self) -> Mapping[str, Any]: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
     def aiter_raw(self) -> AsyncIterator[bytes]: ...
@@ -102,6 +94,7 @@ class HTTPXTransport:
         client: A caller's client: used without limit, never closed.
         own: Makes our own clients, at the first exchange that needs them, if there is no caller's.
         slots: Limits the exchanges on our own clients.
+        watchdog: Ends reads at their deadlines; without one, each read has a cancel scope.
     """
 
     def __init__(
@@ -110,8 +103,10 @@ class HTTPXTransport:
         *,
         own: OwnClients | None = None,
         slots: Slots | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self._callers = client
+        self._watchdog = watchdog
         self._make = own or OwnClients()
         self._own: dict[tuple[bool, bool], HTTPClient] = {}  # by whether it is for TLS, and local
         self._slots = slots or Slots()
@@ -127,12 +122,13 @@ class HTTPXTransport:
             raise UsageError("this Client was closed while a call was under way")
         check_allowed(call.url)
         if self._callers is not None:
-            return HTTPXExchange(self._callers, call, None)
+            return HTTPXExchange(self._callers, call, None, self._watchdog)
         parts = urlsplit(call.url)
         kind = tls, local = parts.scheme == "https", is_loopback(parts.hostname)
         if kind not in self._own:
             self._own[kind] = self._make.make(tls=tls, local=local)
-        return HTTPXExchange(self._own[kind], call, self._slots.slot(call.url))
+        slot = self._slots.slot(call.url)
+        return HTTPXExchange(self._own[kind], call, slot, self._watchdog)
 
     async def aclose(self) -> None:
         """Close our own connections."""
@@ -146,10 +142,17 @@ class HTTPXTransport:
 class HTTPXExchange:
     """One request and its answer; see `cogent.exchange.Exchange`."""
 
-    def __init__(self, client: HTTPClient, call: Call, slot: Slot | None) -> None:
+    def __init__(
+        self,
+        client: HTTPClient,
+        call: Call,
+        slot: Slot | None,
+        watchdog: Watchdog | None = None,
+    ) -> None:
         self._client = client
         self._call = call
         self._slot = slot
+        self._watchdog = watchdog
         self._request: Any = None  # the library's own type
         self._response: _Response | None = None
         self._body: AsyncIterator[bytes] | None = None
@@ -160,7 +163,7 @@ class HTTPXExchange:
 
     async def head(self, deadline: float | None) -> Head:
         """Send the request and wait for the head of the answer."""
-        bad = _illegal(self._call.headers)
+        bad = illegal_header(self._call.headers)
         if bad is not None:
             raise malformed(bad)
         try:
@@ -179,56 +182,41 @@ class HTTPXExchange:
         if response.status_code == 407:
             raise proxy_refusal(f"407 {quoted(response.reason_phrase)}")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        if {"content-length", "transfer-encoding"} <= headers.keys():
-            # RFC 9112, section 6.3: so answers are smuggled.
-            raise BadResponse("the answer tells its length in two ways, as chunks and as a number")
-        encoding = headers.get("content-encoding", "identity").lower()
-        if encoding in ("gzip", "deflate"):
-            # The library's own decoder gives all that a read unpacks to at once, and would abandon
-            # its generators where the data is broken.
-            self._decoder = ContentDecoder()
-        elif encoding not in ("", "identity"):
-            raise BadResponse(
-                f"the answer is encoded as {quoted(encoding)}, which was not asked for"
-            )
+        # The library's own decoder gives all that a read unpacks to at once, and would abandon its
+        # generators where the data is broken.
+        self._decoder = decoder_for(headers)
         self._body = response.aiter_raw()
+        if self._watchdog is not None:
+            sock = _own_socket(response)
+            self._wait.watch = None if sock is None else self._watchdog.watch(sock)
         return Head(response.status_code, headers)
 
     async def receive(self, deadline: float | None) -> bytes:
         """Wait for the next bytes of the body; ``b""`` at its end."""
-        body = self._body
+        body, decoder = self._body, self._decoder
         if body is None:
             return b""
         try:
-            data = await self._next(body, deadline)
+            data = decoder.step() if decoder is not None else b""
+            while not data:
+                with self._wait.until(deadline):
+                    data = await body.__anext__()
+                if decoder is not None:
+                    data = decoder.unpack(data)
         except (DeadlineReached, Interrupted, ProviderError):
             raise
+        except StopAsyncIteration:
+            self._body, self._whole = None, True
+            if decoder is not None:
+                decoder.close()
+            return b""
         except Exception as error:
             forget_locals(error)
             raise body_fault(error) from error
         self._left -= len(data)
         if self._left < 0:
-            raise BadResponse(f"the body goes on beyond the limit of {MAX_BODY_BYTES} bytes")
+            raise too_long()
         return data
-
-    async def _next(self, body: AsyncIterator[bytes], deadline: float | None) -> bytes:
-        decoder = self._decoder
-        while True:
-            data = decoder.step() if decoder is not None else b""
-            if data:
-                return data
-            try:
-                data = await self._wait.run(deadline, body.__anext__)
-            except StopAsyncIteration:
-                self._body = None
-                self._whole = True
-                if decoder is not None:
-                    decoder.close()
-                return b""
-            if decoder is not None:
-                decoder.feed(data)
-            elif data:
-                return data
 
     def interrupt(self) -> None:
         """Make the wait that is in progress, or the next one, raise `Interrupted`."""
@@ -280,15 +268,13 @@ class HTTPXExchange:
         raise AssertionError  # nobody cancels this scope
 
 
-def _illegal(headers: Mapping[str, str]) -> str | None:
-    """Give the name of a header that cannot be sent.
-
-    Here, so that no value is a local variable of a frame that waits, which a traceback may show.
-    """
-    for name, value in headers.items():
-        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
-            return name
-    return None
+def _own_socket(response: _Response) -> Socket | None:
+    """Give the socket that serves this answer alone, where there is one: not on HTTP/2."""
+    stream = response.extensions.get("network_stream")
+    if stream is None or response.extensions.get("http_version") != b"HTTP/1.1":
+        return None
+    sock: Socket | None = stream.get_extra_info("socket")
+    return sock
 
 
 class _Once(AsyncIterator[bytes]):

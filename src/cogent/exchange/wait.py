@@ -1,6 +1,7 @@
 """One wait at a time, that a deadline or another task can end.
 
-The scope is entered and left within one call, so none is ever alive between two.
+By a cancel scope, which is entered and left within one call, so none is ever alive between two;
+or by a `Watchdog`, which does without.
 """
 
 from __future__ import annotations
@@ -14,6 +15,10 @@ from .port import DeadlineReached, Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from types import TracebackType
+    from typing import Self
+
+    from .watchdog import Watch
 
 __all__ = ("Wait",)
 
@@ -21,41 +26,72 @@ T = TypeVar("T")
 
 
 class Wait:
-    """Runs steps that can be interrupted; once interrupted, it stays so."""
+    """Runs steps that can be interrupted; once interrupted, it stays so.
 
-    __slots__ = ("_scope", "interrupted")
+    Attributes:
+        interrupted: `interrupt` was called.
+        watch: Of the socket from which all later steps read; ``None``: each has a cancel scope.
+    """
+
+    __slots__ = ("_scope", "interrupted", "watch")
 
     def __init__(self) -> None:
         self.interrupted = False
+        self.watch: Watch | None = None
         self._scope: anyio.CancelScope | None = None
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether a step, or the socket below, was ended by us."""
+        return self.interrupted or (self.watch is not None and self.watch.passed)
 
     def interrupt(self) -> None:
         """End the step in progress, or the next one, with `Interrupted`."""
         self.interrupted = True
         if self._scope is not None:
             self._scope.cancel()
+        if self.watch is not None:
+            self.watch.shut_down()
 
-    async def run(self, deadline: float | None, step: Callable[[], Awaitable[T]]) -> T:
-        """Do one step.
+    def until(self, deadline: float | None) -> Self:
+        """Bound what is awaited in a ``with`` block.
 
         Args:
             deadline: A moment of ``anyio.current_time()``; ``None`` waits for ever.
-            step: What to do.
 
         Raises:
-            DeadlineReached: The deadline passed; the step was cancelled.
-            Interrupted: `interrupt` was called; the step was cancelled.
+            DeadlineReached: The deadline passed; the step was ended.
+            Interrupted: `interrupt` was called; the step was ended, or not begun.
         """
-        self._check()
-        with anyio.CancelScope(deadline=math.inf if deadline is None else deadline) as scope:
-            self._scope = scope
-            try:
-                return await step()
-            finally:
-                self._scope = None
-        self._check()
-        raise DeadlineReached
-
-    def _check(self) -> None:
         if self.interrupted:
             raise Interrupted
+        if self.watch is not None:
+            self.watch.begin(deadline)
+        else:
+            self._scope = anyio.CancelScope(deadline=math.inf if deadline is None else deadline)
+        return self
+
+    def __enter__(self) -> None:
+        if self._scope is not None:
+            self._scope.__enter__()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        scope, self._scope = self._scope, None
+        if self.watch is not None:
+            self.watch.deadline = math.inf
+            by_us = self.was_ended and isinstance(error, Exception)
+        else:
+            ended = scope is not None and scope.__exit__(kind, error, traceback)
+            by_us = bool(ended) and error is not None
+        if by_us:
+            raise Interrupted if self.interrupted else DeadlineReached from None
+
+    async def run(self, deadline: float | None, step: Callable[[], Awaitable[T]]) -> T:
+        """Do one step; see `until`."""
+        with self.until(deadline):
+            return await step()
