@@ -236,11 +236,13 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
                 self._note_time(chunks)
             self._ready.extend(chunks)
         except Interrupted:
-            await self._release()
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._release()
             if not self._cancelled:
                 raise UsageError("this stream was closed by another task") from None
         except BaseException as error:
-            await self._release()
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._release()
             self._note_failure(error)
             raise
         finally:
