@@ -115,6 +115,16 @@ def test_a_count_of_calls_is_the_same_in_every_run():
     assert len(counts) == 1
 
 
+NOTED = [row for row in report.read()["gate"]["rows"] if row["what"] == "calls"]
+
+
+@pytest.mark.parametrize("row", NOTED, ids=lambda row: f"{row['of']}-{row['how']}")
+def test_no_event_takes_more_calls_than_is_noted(row):
+    """If it must be: ``python -m benchmarks gate`` notes anew."""
+    calls = gate.calls_per_event(row["of"], row["how"])
+    assert calls <= row["value"] * gate.SLACK["calls"]
+
+
 @pytest.mark.parametrize(("noted", "status"), [(1000.0, 0), (1.0, 1)])
 def test_the_gate(monkeypatch, capsys, noted, status):
     row = Row("gate", "calls", "chat_text", "event", noted, "").plain()
