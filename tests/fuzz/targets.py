@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+FIELDS = (b"data", b"event", b"id", b"retry")
+
+
 def framed(
     make: Callable[..., object], limits: tuple[str, ...], data: bytes, rng: random.Random
 ) -> object:
@@ -112,7 +115,7 @@ def _read(reader, pieces, errors: type[Exception]) -> tuple[list, Exception | No
     items, error = _fed(reader, pieces, errors)
     if error is None:
         try:
-            items += reader.close()
+            items += filter(None, map(partial(_said, reader), reader.close()))
         except errors as raised:
             return items, printable(raised)
     return items, error
@@ -122,15 +125,18 @@ def _fed(reader, pieces, errors: type[Exception]) -> tuple[list, Exception | Non
     items: list = []
     try:
         for piece in pieces:
-            items += filter(None, map(_without_blank_lines, reader.feed(piece)))
+            items += filter(None, map(partial(_said, reader), reader.feed(piece)))
         items += reader.feed(b"")  # what it found after the last item is raised now
     except errors as raised:
         return items, printable(raised)
     return items, None
 
 
-def _without_blank_lines(item: object) -> object:
-    """Leave out what a block may begin with, and mean nothing by it."""
+def _said(reader: object, item: object) -> object:
+    """Leave out of a block what means nothing, and need not be kept: lines of no known field."""
+    if isinstance(reader, SSEFramer) and isinstance(item, bytes):
+        lines = (line for line in item.split(b"\n") if line.partition(b":")[0] in FIELDS)
+        return b"\n".join(lines)
     return item.lstrip(b"\n") if isinstance(item, bytes) else item
 
 
