@@ -22,7 +22,7 @@ from cogent.framing import (
     encode_event,
     sse,
 )
-from cogent.framing.sse import event_data, event_name
+from cogent.framing.sse import event_of
 from tests.support.cuts import cuttings, every, partitions, pieces
 from tests.support.reference import requires_reference, vectors
 
@@ -412,8 +412,8 @@ def test_blocks_are_the_same_for_every_cutting(data, cut, mode, keep_unknown, co
                 fields = [line.partition(b":")[::2] for line in lines]
                 values = [value.removeprefix(b" ") for name, value in fields if name == b"data"]
                 names = [value.removeprefix(b" ") for name, value in fields if name == b"event"]
-                assert event_data(block) == (b"\n".join(values) if values else None)
-                assert event_name(block) == (names or [b""])[-1].decode("utf-8", "replace")
+                name = (names or [b""])[-1].decode("utf-8", "replace")
+                assert event_of(block) == (name, b"\n".join(values) if values else None)
 
 
 def test_unknown_fields_are_kept_on_request_only():

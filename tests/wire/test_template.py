@@ -193,7 +193,7 @@ def test_most_events_are_not_parsed(dialect, monkeypatch):
 
 def test_the_switch():
     """``COGENT_TEMPLATES=0`` has every event parsed."""
-    code = "from cogent.wire import OPENAI_CHAT as d; print(d.decoder()._lessons.left)"
+    code = "from cogent.wire import OPENAI_CHAT as d; print(d.decoder()._lessons._left)"
     for value, left in (("0", "0\n"), ("1", "16\n")):
         environment = {"COGENT_TEMPLATES": value, "PATH": ""}
         done = subprocess.run(

@@ -23,7 +23,7 @@ __all__ = (
     "MAX_EVENT_LINES",
     "SSEFramer",
     "event_data",
-    "event_name",
+    "event_of",
 )
 
 MAX_EVENT_BYTES = 64 * 1024 * 1024
@@ -280,23 +280,26 @@ class SSEFramer:
         return name in _FIELDS
 
 
-def event_data(block: bytes) -> bytes | None:
-    """Give the data of a block, its lines joined with LF, or ``None`` if it has no data field."""
+def event_of(block: bytes) -> tuple[str, bytes | None]:
+    """Give the event type of a block, ``""`` where it has none, and its data.
+
+    The lines of the data are joined with LF; ``None`` if there is no data field.
+    """
     if block.startswith(b"data: ") and b"\n" not in block:
-        return block[6:]
-    lines = []
-    for line in block.split(b"\n"):
+        return "", block[6:]
+    lines = block.split(b"\n")
+    if len(lines) == 2 and lines[0][:7] == b"event: " and lines[1][:6] == b"data: ":
+        return lines[0][7:].decode("utf-8", "replace"), lines[1][6:]
+    name, data = b"", []
+    for line in lines:
         field, _, value = line.partition(b":")
         if field == b"data":
-            lines.append(value.removeprefix(b" "))
-    return b"\n".join(lines) if lines else None
-
-
-def event_name(block: bytes) -> str:
-    """Give the event type of a block; ``""`` where it has none."""
-    name = b""
-    for line in block.split(b"\n"):
-        field, _, value = line.partition(b":")
-        if field == b"event":
+            data.append(value.removeprefix(b" "))
+        elif field == b"event":
             name = value.removeprefix(b" ")
-    return name.decode("utf-8", "replace")
+    return name.decode("utf-8", "replace"), b"\n".join(data) if data else None
+
+
+def event_data(block: bytes) -> bytes | None:
+    """Give the data of a block, as `event_of` does."""
+    return event_of(block)[1]

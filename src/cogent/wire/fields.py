@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from math import isfinite
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 import orjson
 
@@ -39,17 +39,17 @@ _NOTHING: Object = {}
 
 def obj(value: object) -> Object:
     """Give ``value`` if it is an object, else an empty one (shared: read only)."""
-    return cast("Object", value) if isinstance(value, dict) else _NOTHING
+    return value if isinstance(value, dict) else _NOTHING
 
 
 def items(value: object) -> list[object]:
     """Give ``value`` if it is an array, else an empty one."""
-    return cast("list[object]", value) if isinstance(value, list) else []
+    return value if isinstance(value, list) else []
 
 
 def objects(value: object) -> list[Object]:
     """Give the objects of an array."""
-    return [cast("Object", item) for item in items(value) if isinstance(item, dict)]
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def text(source: Mapping[str, object], key: str) -> str:
@@ -60,13 +60,14 @@ def text(source: Mapping[str, object], key: str) -> str:
 
 def optional(source: Mapping[str, object], key: str) -> str | None:
     """Give a string field, ``None`` where there is none or it is empty."""
-    return text(source, key) or None
+    value = source.get(key)
+    return value if isinstance(value, str) and value else None
 
 
 def integer(source: Mapping[str, object], key: str) -> int | None:
     """Give a whole number, also from ``3.0`` and ``"3"``, ``None`` where there is none."""
     value = source.get(key)
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, int):
         return value

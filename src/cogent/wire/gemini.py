@@ -40,6 +40,7 @@ FINISH_REASONS: dict[str, FinishReason] = {
     **dict.fromkeys(("6", "10"), "error"),
 }
 
+_COMMON = frozenset({"content", "finishReason", "index", "safetyRatings"})
 _CITED = ("citations", "citationSources")
 
 
@@ -117,7 +118,7 @@ class GeminiDecoder(GeminiParts):
         self._note_usage(obj(document.get("usageMetadata")))
         for candidate in _candidates(document):
             self._candidate(candidate, chunks)
-        block_reason = _blocked(document)
+        block_reason = "promptFeedback" in document and _blocked(document)
         if block_reason:
             self.raw_finish_reason, self._blocked = block_reason, True
             self.details["promptFeedback"] = document["promptFeedback"]
@@ -125,12 +126,13 @@ class GeminiDecoder(GeminiParts):
     def _candidate(self, candidate: Object, chunks: list[Chunk]) -> None:
         for part in objects(obj(candidate.get("content")).get("parts")):
             self._part(part, chunks)
-        self._sources(candidate, chunks)
-        if obj(candidate.get("logprobsResult")):
-            self.logprobs.append(obj(candidate["logprobsResult"]))
-        for key in ("finishMessage", "urlContextMetadata"):
-            if candidate.get(key):
-                self.details[key] = candidate[key]
+        if not candidate.keys() <= _COMMON:
+            self._sources(candidate, chunks)
+            if obj(candidate.get("logprobsResult")):
+                self.logprobs.append(obj(candidate["logprobsResult"]))
+            for key in ("finishMessage", "urlContextMetadata"):
+                if candidate.get(key):
+                    self.details[key] = candidate[key]
         reason = _reason(candidate)
         if reason:
             self.raw_finish_reason, self._blocked = reason, False

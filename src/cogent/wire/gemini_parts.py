@@ -37,8 +37,7 @@ class GeminiParts(SSEDecoder):
             self._call(obj(call), optional(part, "thoughtSignature"), chunks)
             return
         self._end_streamed(chunks, whole=True)
-        others = (k for k, v in part.items() if isinstance(v, dict) and k not in _BESIDE)
-        kind = "text" if text(part, "text") else next(others, "text")
+        kind = "text" if text(part, "text") else _kind(part)
         if kind == "text":
             self._said(part, chunks)
         elif kind == "inlineData":
@@ -153,3 +152,9 @@ class GeminiParts(SSEDecoder):
             written = arguments.as_json()
             self._arguments(block, written if whole else written[:-1], chunks)
             block.ended = whole
+
+
+def _kind(part: Object) -> str:
+    """Give the field that says what a part without text is; it may be empty text."""
+    others = (k for k, v in part.items() if isinstance(v, dict) and k not in _BESIDE)
+    return next(others, "text")

@@ -9,7 +9,7 @@ from .fields import Object, obj
 from .template import Path, Role, Template, find_places, value_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .blocks import Block
 
@@ -34,22 +34,18 @@ class Lessons:
         ignored_paths: What means nothing, or only the first time.
         counts_field: Whose whole numbers may differ.
         frame_end: What ends each frame.
-
-    Attributes:
-        left: How many more there may be.
     """
 
     __slots__ = (
         "_alike",
+        "_block",
         "_counts_field",
-        "_differing",
+        "_first",
         "_frame_end",
         "_ignored_paths",
-        "_kind",
         "_learnt",
+        "_left",
         "_text_paths",
-        "_values",
-        "left",
     )
 
     def __init__(
@@ -60,32 +56,42 @@ class Lessons:
         counts_field: str,
         frame_end: bytes,
     ) -> None:
-        self.left = _MOST if text_paths else 0
+        self._left = _MOST if text_paths else 0
         self._text_paths = text_paths
         self._ignored_paths = ignored_paths
         self._counts_field = counts_field
         self._frame_end = frame_end
         self._learnt: list[Template] = []
-        self._kind: tuple[Block, Path] | None = None  # where the last text went, and where it was
-        self._alike = 0  # how many events before the last were of this kind
-        self._values: dict[Path, object] = {}  # of the last event, where they may differ
-        self._differing: set[Path] = set()  # where they were seen to
+        self._block: Block | None = None  # where the last text went
+        self._first: Object = {}  # the document of the first event of that block
+        self._alike = 0  # how many came after it
+
+    def due(self, block: Block, document: Object) -> bool:
+        """Count an event, and tell whether events after it may fit a template.
+
+        Args:
+            block: Where its text went; it told nothing else, but maybe counts.
+            document: What was read in it.
+        """
+        if self._block is not block:
+            self._block, self._first, self._alike = block, document, 0
+        else:
+            self._alike += 1
+        return self._left > 0 and (self._alike >= _ALIKE or bool(self._learnt))
 
     def template(
         self,
         frame: bytes,
         text: str,
-        block: Block,
         document: Object,
         document_in: Callable[[bytes], bytes | None],
     ) -> Template | None:
         """Give the template that events after this one may fit.
 
         Args:
-            frame: An event that told nothing but a text, and maybe counts.
-            text: That text.
-            block: Where it went.
-            document: What was read in the event.
+            frame: The event that was counted last.
+            text: Its text.
+            document: What was read in it.
             document_in: Gives the JSON document of an event.
         """
         event = frame + self._frame_end
@@ -93,27 +99,21 @@ class Lessons:
             if known.read(event) == [text]:
                 return known
         path = next((path for path in self._text_paths if value_at(document, path) == text), None)
-        if path is None:
+        if path is None or self._alike < _ALIKE:
             return None
-        counts = {(self._counts_field, name) for name in obj(document.get(self._counts_field))}
-        self._compare(document, (block, path), (*self._ignored_paths, *counts))
-        if self._alike < _ALIKE:
-            return None
-        self.left -= 1
+        self._left -= 1
         wanted: dict[Path, Role] = {path: "text"}
-        for other in self._differing & self._values.keys():
-            wanted[other] = "count" if other in counts else "ignored"
+        wanted.update(dict.fromkeys(self._differing(document, self._ignored_paths), "ignored"))
+        counts = [(self._counts_field, name) for name in obj(document.get(self._counts_field))]
+        wanted.update(dict.fromkeys(self._differing(document, counts), "count"))
         places = find_places(frame, wanted, document_in)
         if not places or b"\n" in frame[places[0].start : places[-1].end]:
             return None
         self._learnt.append(Template(event, places))
         return self._learnt[-1]
 
-    def _compare(self, document: Object, kind: tuple[Block, Path], paths: tuple[Path, ...]) -> None:
-        """Compare an event with the one before it, if that was of the same kind."""
-        before, self._values = self._values, {path: value_at(document, path) for path in paths}
-        if self._kind != kind:
-            self._kind, self._alike = kind, 0
-            return
-        self._alike += 1
-        self._differing |= {path for path in paths if before.get(path) != self._values[path]}
+    def _differing(self, document: Object, paths: Iterable[Path]) -> Iterator[Path]:
+        """Give where a document differs from the first of its block."""
+        for path in paths:
+            if value_at(document, path) != value_at(self._first, path):
+                yield path

@@ -47,6 +47,7 @@ _OWN_DETAILS = {
 _COMMON = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "obfuscation", *_DETAILS}
 )
+_PLAIN = frozenset({"role", "content"})
 _REASONING_FIELDS = ("reasoning", "reasoning_content", "reasoning_text", "thinking")
 
 
@@ -76,17 +77,24 @@ class OpenAIChatDecoder(AdditionsDecoder):
         for key in _DETAILS:
             if document.get(key):
                 self.details[key] = document[key]
-        groq = obj(document.get("x_groq"))
-        self._note_usage(obj(document.get("usage")) or obj(groq.get("usage")))
+        usage = obj(document.get("usage"))
+        if usage:
+            self._note_usage(usage)
         for choice in objects(document.get("choices")):
             if choice.get("index") in (0, None):
                 self._choice(choice, chunks)
         if not document.keys() <= _COMMON:
-            for key, name in _OWN_DETAILS.items():
-                if document.get(key):
-                    self.details[name] = document[key]
-            self._sources(document, chunks)
+            self._additions(document, chunks)
+
+    def _additions(self, document: Object, chunks: list[Chunk]) -> None:
+        for key, name in _OWN_DETAILS.items():
+            if document.get(key):
+                self.details[name] = document[key]
+        self._sources(document, chunks)
+        groq = obj(document.get("x_groq"))
         if groq:
+            if not obj(document.get("usage")):
+                self._note_usage(obj(groq.get("usage")))
             # Groq tells of a failed generation in a chunk that is otherwise like any other.
             self._check_error(groq)
 
@@ -103,7 +111,8 @@ class OpenAIChatDecoder(AdditionsDecoder):
         self._delta(delta, chunks)
         if not delta:
             self._text(text(choice, "text"), chunks)
-        self._note_usage(obj(choice.get("usage")))
+        if "usage" in choice:
+            self._note_usage(obj(choice["usage"]))
         if choice.get("logprobs"):
             self._note_logprobs(obj(choice["logprobs"]))
         if "content_filter_results" in choice or "content_filter_offsets" in choice:
@@ -119,9 +128,11 @@ class OpenAIChatDecoder(AdditionsDecoder):
             self.logprobs.extend(objects(given.get(channel)))
 
     def _delta(self, delta: Object, chunks: list[Chunk]) -> None:
+        # Servers also write down what they do not say: as null, or empty.
+        delta = {name: value for name, value in delta.items() if value}
         content = delta.get("content")
-        if len(delta) == 1 and isinstance(content, str):  # nearly all of them
-            self._text(content, chunks)
+        if delta.keys() <= _PLAIN and not isinstance(content, list):  # nearly all of them
+            self._text(text(delta, "content"), chunks)
             return
         self._thoughts(delta, chunks)
         if isinstance(content, str):

@@ -91,21 +91,26 @@ class Repetition(BlockWriter):
         """Read the frames that these bytes complete; they need no cutting if they all fit."""
         frames = self._lines.complete(data)
         if frames and not self._repeated(frames, chunks):
-            self._frames(self._lines.cut(frames), chunks)
+            self._frames(self._lines.cut(frames), chunks, frames)
 
-    def _frames(self, frames: list[bytes], chunks: list[Chunk]) -> None:
-        """Read frames one by one; where they fit, twice as many at once each time."""
+    def _frames(self, frames: list[bytes], chunks: list[Chunk], misfit: bytes = b"") -> None:
+        """Read frames one by one; where they fit, twice as many at once each time.
+
+        ``misfit`` was tried already.
+        """
         at, count = 0, 1
         while at < len(frames):
-            some = frames[at : at + count]
-            if self._template and self._repeated(self.frame_end.join([*some, b""]), chunks):
-                at += count
-                count *= 2
-            elif count > 1:
-                count = 1
-            else:
-                self._in_full(frames[at], chunks)
-                at += 1
+            if self._template is not None:
+                some = self.frame_end.join([*frames[at : at + count], b""])
+                if some != misfit and self._repeated(some, chunks):
+                    at += count
+                    count *= 2
+                    continue
+                if count > 1:
+                    count = 1
+                    continue
+            self._in_full(frames[at], chunks)
+            at += 1
 
     def _repeated(self, frames: bytes, chunks: list[Chunk]) -> bool:
         """Read frames by the template; tell whether all of them fit."""
@@ -127,13 +132,16 @@ class Repetition(BlockWriter):
         before = len(chunks), len(self.logprobs)
         self._written = None
         self._frame(frame, chunks)
+        block = self._written
+        if block is None or self._surrogates:
+            return
         # What adds to a list says something new each time, though its bytes be the same.
-        if self._lessons.left and (len(chunks) - 1, len(self.logprobs)) == before:
-            block = self._written
-            if block is not None and not self._surrogates:
-                self._learn(frame, chunks[-1], block)
+        if (len(chunks) - 1, len(self.logprobs)) == before:
+            document = obj(self._parsed)
+            if self._lessons.due(block, document):
+                self._learn(frame, chunks[-1], block, document)
 
-    def _learn(self, frame: bytes, chunk: Chunk, block: Block) -> None:
+    def _learn(self, frame: bytes, chunk: Chunk, block: Block, document: Object) -> None:
         match chunk:
             case TextChunk(content=text):
                 self._again = partial(_write_texts, block)
@@ -143,9 +151,8 @@ class Repetition(BlockWriter):
                 self._again = partial(self._write_arguments, block)
             case _:
                 return
-        document = obj(self._parsed)
         self._lines = cast("LineFramer", self.framer)
-        self._template = self._lessons.template(frame, text, block, document, self._document_in)
+        self._template = self._lessons.template(frame, text, document, self._document_in)
 
     def _write_arguments(self, block: Block, texts: list[str], chunks: list[Chunk]) -> None:
         for text in filter(None, texts):

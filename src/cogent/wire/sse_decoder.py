@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import InvalidJSON
 from ..framing import SSEFramer, run_together
-from ..framing.sse import event_data, event_name
+from ..framing.sse import event_data, event_of
 from .decoder import Decoder, Framer
 from .fields import Object, obj
 
@@ -29,21 +29,22 @@ class SSEDecoder(Decoder):
         return SSEFramer(max_event_bytes=max_event_bytes, keep_unknown=True)
 
     def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
-        data = event_data(frame)
+        event, data = event_of(frame)
         if self.ended:
             self.ignored += data not in (None, b"", b"[DONE]")
         elif data is not None:
-            plain = frame.startswith(b"data:") and b"\n" not in frame
-            self._decode("" if plain else event_name(frame), data, chunks)
+            self._raw(event, data, chunks)
+            self._data(event, data, chunks)
         else:
             for event, orphan in _orphans(frame):
+                self._raw(event, orphan, chunks)
                 with suppress(InvalidJSON):
-                    self._decode(event, orphan, chunks)
+                    self._data(event, orphan, chunks)
 
-    def _frames(self, frames: list[bytes], chunks: list[Chunk]) -> None:
+    def _frames(self, frames: list[bytes], chunks: list[Chunk], misfit: bytes = b"") -> None:
         # A comment says nothing: the event after it repeats the one before it.
         said = [frame for frame in frames if not frame.startswith(b":") or b"\n" in frame]
-        super()._frames(said, chunks)
+        super()._frames(said, chunks, misfit)
 
     def _document_in(self, frame: bytes) -> bytes | None:
         return event_data(frame)
@@ -52,8 +53,8 @@ class SSEDecoder(Decoder):
         return event_data(frame) == b"[DONE]"
 
     def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
-        data, before = event_data(frame), len(chunks)
-        for event, given in _orphans(frame) if data is None else [(event_name(frame), data)]:
+        (name, data), before = event_of(frame), len(chunks)
+        for event, given in _orphans(frame) if data is None else [(name, data)]:
             self._raw(event, given, chunks)
             with suppress(InvalidJSON):
                 document = self._read(given, event)
@@ -61,18 +62,15 @@ class SSEDecoder(Decoder):
                     self._check_error(document, event)
             del chunks[before:]
 
-    def _decode(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
-        self._raw(event, data, chunks)
-        self._data(event, data, chunks)
-
     def _data(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
-        # Some proxies write the prefix twice; no document begins like it.
-        data = data.removeprefix(b"data:").strip()
-        if not data:
-            return
-        if data.startswith(b"[DONE]"):
-            self._done(chunks)
-            return
+        if not data.startswith(b"{"):
+            # Some proxies write the prefix twice; no document begins like it.
+            data = data.removeprefix(b"data:").strip()
+            if not data:
+                return
+            if data.startswith(b"[DONE]"):
+                self._done(chunks)
+                return
         try:
             document = self._read(data, event)
         except InvalidJSON:
