@@ -6,6 +6,8 @@ The names below are loaded at first use, so importing this package costs next to
 
 from __future__ import annotations
 
+from .lazy_names import lazy_names
+
 _NAMES = {
     "agent": ("Agent",),
     "auth": (
@@ -149,25 +151,8 @@ _NAMES = {
         "estimate_tokens",
         "trim_history",
     ),
+    "version": ("__version__",),
 }
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 # What type checkers know is in __init__.pyi.
-__all__ = ("__version__", *_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> object:
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("cogent-stream")
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,7 +1,5 @@
 """The names of the package, for type checkers; they are loaded at first use."""
 
-__version__: str
-
 from .agent import (
     Agent as Agent,
 )
@@ -161,4 +159,7 @@ from .tools.tool import (
 from .trim import (
     estimate_tokens as estimate_tokens,
     trim_history as trim_history,
+)
+from .version import (
+    __version__ as __version__,
 )

@@ -15,6 +15,8 @@ The names below are loaded at first use, and so is what writes and reads each di
 
 from __future__ import annotations
 
+from ..lazy_names import lazy_names
+
 _NAMES = {
     "anthropic": ("AnthropicDecoder", "AnthropicEncoder"),
     "bedrock_converse": ("BedrockConverseDecoder", "BedrockConverseEncoder"),
@@ -42,20 +44,6 @@ _NAMES = {
     "openai_responses": ("OpenAIResponsesDecoder", "OpenAIResponsesEncoder"),
     "translation": ("Translator", "neutral_error", "neutral_request"),
 }
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
 
 # What type checkers know is in __init__.pyi.
-__all__ = tuple(_HOME)  # pyright: ignore[reportUnsupportedDunderAll]
-
-
-def __getattr__(name: str) -> object:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_names(__name__, _NAMES)  # pyright: ignore[reportUnsupportedDunderAll]

@@ -7,6 +7,7 @@ stop reason or the terminal marker is evidence; the end of the bytes is none.
 from __future__ import annotations
 
 import itertools
+from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
@@ -219,8 +220,9 @@ class Decoder(Repetition):
 
     # What a dialect fills in.
 
+    @abstractmethod
     def _make_framer(self, max_event_bytes: int) -> Framer:
-        raise NotImplementedError
+        """Make what cuts the body into frames."""
 
     def _last_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
         """Decode a frame that was not ended when the body was.
@@ -235,7 +237,7 @@ class Decoder(Repetition):
 
     def _is_marker(self, frame: bytes) -> bool:
         """Tell whether a frame marks the end of the answer."""
-        raise NotImplementedError
+        return False
 
     def _is_marked(self) -> bool:
         """Tell, at the end of the body, whether a protocol without a marker had said the end."""
@@ -243,15 +245,18 @@ class Decoder(Repetition):
 
     def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
         """Raise the error that a frame is, if it is one; what is none is not shown either."""
-        raise NotImplementedError
+        document, before = self._load(frame), len(chunks)
+        self._raw("", frame, chunks)
+        self._check_error(document)
+        del chunks[before:]
 
+    @abstractmethod
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
         """Decode a whole answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _usage(self, raw: Mapping[str, object]) -> Usage:
         """Put the provider's counting into neutral words."""
-        raise NotImplementedError
 
     # What dialects share.
 

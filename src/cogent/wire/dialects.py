@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from .dialect import Dialect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .dialect import Codec
 
 __all__ = (
@@ -22,46 +25,15 @@ __all__ = (
 )
 
 
-@cache
-def _openai_chat() -> Codec:
-    from .openai_chat import CODEC
+def _codec(module: str) -> Callable[[], Codec]:
+    """Give what loads a module of this package, once, and gives its codec."""
 
-    return CODEC
+    @cache
+    def load() -> Codec:
+        codec: Codec = import_module(f".{module}", __package__).CODEC
+        return codec
 
-
-@cache
-def _openai_responses() -> Codec:
-    from .openai_responses import CODEC
-
-    return CODEC
-
-
-@cache
-def _anthropic() -> Codec:
-    from .anthropic import CODEC
-
-    return CODEC
-
-
-@cache
-def _gemini() -> Codec:
-    from .gemini import CODEC
-
-    return CODEC
-
-
-@cache
-def _ollama() -> Codec:
-    from .ollama import CODEC
-
-    return CODEC
-
-
-@cache
-def _bedrock_converse() -> Codec:
-    from .bedrock_converse import CODEC
-
-    return CODEC
+    return load
 
 
 def _gemini_route(model: str, stream: bool) -> str:
@@ -80,38 +52,38 @@ OPENAI_CHAT = Dialect(
     name="openai-chat",
     route=lambda model, stream: "/chat/completions",
     accept="text/event-stream",
-    codec=_openai_chat,
+    codec=_codec("openai_chat"),
 )
 OPENAI_RESPONSES = Dialect(
     name="openai-responses",
     route=lambda model, stream: "/responses",
     accept="text/event-stream",
-    codec=_openai_responses,
+    codec=_codec("openai_responses"),
 )
 ANTHROPIC = Dialect(
     name="anthropic",
     route=lambda model, stream: "/v1/messages",
     accept="text/event-stream",
     headers={"anthropic-version": "2023-06-01"},
-    codec=_anthropic,
+    codec=_codec("anthropic"),
 )
 GEMINI = Dialect(
     name="gemini",
     route=_gemini_route,
     accept="text/event-stream",
-    codec=_gemini,
+    codec=_codec("gemini"),
 )
 OLLAMA = Dialect(
     name="ollama",
     route=lambda model, stream: "/api/chat",
     accept="application/x-ndjson",
-    codec=_ollama,
+    codec=_codec("ollama"),
 )
 BEDROCK_CONVERSE = Dialect(
     name="bedrock-converse",
     route=_bedrock_converse_route,
     accept="application/vnd.amazon.eventstream",
-    codec=_bedrock_converse,
+    codec=_codec("bedrock_converse"),
 )
 
 DIALECTS = {

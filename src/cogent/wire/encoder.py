@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ("Encoder", "Joined", "joined")
 
 
-class Encoder:
+class Encoder(ABC):
     """Writes one streamed answer: chunks in, the provider's bytes out. The decoder's other half.
 
     Args:
@@ -55,28 +56,28 @@ class Encoder:
         self.response_id = response_id
         self.created = created
 
+    @abstractmethod
     def encode(self, chunk: Chunk) -> bytes:
         """Write one chunk; a `TurnChunk` ends the stream with all that the protocol sends there.
 
         Chunks that the protocol has no words for give ``b""``.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def encode_error(self, error: APIError) -> bytes:
         """Write an error inside the stream."""
-        raise NotImplementedError
 
     def keep_alive(self) -> bytes:
         """Write what the provider sends in silence; ``b""`` if that is nothing."""
         return b""
 
+    @abstractmethod
     def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
         """Write the whole answer as one document, for a request that did not ask for a stream.
 
         Args:
             chunks: The answer, its `TurnChunk` included.
         """
-        raise NotImplementedError
 
     def encode_all(self, chunks: Iterable[Chunk]) -> bytes:
         """Write a whole stream."""

@@ -83,12 +83,6 @@ class OllamaDecoder(Decoder):
     def _is_marker(self, frame: bytes) -> bool:
         return obj(self._load(frame)).get("done") is True
 
-    def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
-        document, before = self._load(frame), len(chunks)
-        self._raw("", frame, chunks)
-        self._check_error(document)
-        del chunks[before:]
-
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
         message = obj(document.get("message"))
         if not message or document.get("error"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
@@ -44,7 +45,7 @@ class LineFramer(Framer, Protocol):
         ...
 
 
-class Repetition(BlockWriter):
+class Repetition(BlockWriter, ABC):
     """Reads frames: by a template where one fits, else in full.
 
     Args:
@@ -160,9 +161,9 @@ class Repetition(BlockWriter):
 
     # What a dialect fills in.
 
+    @abstractmethod
     def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
         """Decode one frame."""
-        raise NotImplementedError
 
     def _document_in(self, frame: bytes) -> bytes | None:
         """Give the JSON document of a frame."""

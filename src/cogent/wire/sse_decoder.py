@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
@@ -102,9 +103,9 @@ class SSEDecoder(Decoder):
         """Meet ``[DONE]``."""
         self._finish(chunks, marker=True)
 
+    @abstractmethod
     def _event(self, document: Object, event: str, chunks: list[Chunk]) -> None:
         """Decode one event; a document that is no event of the dialect is checked for an error."""
-        raise NotImplementedError
 
 
 def _orphans(block: bytes) -> Iterator[tuple[str, bytes]]:
