@@ -283,13 +283,14 @@ class Decoder(Repetition):
 
     def _note_usage(self, usage: Object) -> None:
         """Take over a snapshot, field by field: null never replaces what is known."""
+        noted = self.usage_raw
         for key, value in usage.items():
             if isinstance(value, dict):
-                known = obj(self.usage_raw.get(key))
+                known = obj(noted.get(key))
                 news = {k: v for k, v in value.items() if v is not None or k not in known}
-                self.usage_raw[key] = {**known, **news}
+                noted[key] = {**known, **news}
             elif value is not None:
-                self.usage_raw[key] = value
+                noted[key] = value
 
     def _finish(self, chunks: list[Chunk], *, marker: bool) -> None:
         """End the turn, if there is evidence that the answer ended: a stop reason or the marker."""
