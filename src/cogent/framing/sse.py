@@ -155,7 +155,9 @@ class SSEFramer:
     def cut(data: bytes) -> list[bytes]:
         """Cut complete blocks apart; blank lines are no blocks, however many come."""
         blocks = data.split(b"\n\n")
-        return [block for block in blocks if block and block != b"\n"]
+        if data.startswith(b"\n") or b"\n\n\n" in data:
+            blocks = [block.removeprefix(b"\n") for block in blocks]
+        return list(filter(None, blocks))
 
     def close(self, *, clean: bool = True) -> list[bytes]:
         """End the input.
