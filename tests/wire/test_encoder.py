@@ -17,7 +17,7 @@ from cogent.chunks import (
     TurnChunk,
 )
 from cogent.errors import APIError, BadRequest, RateLimited, ToolCallGenerationError
-from cogent.wire import DIALECTS, Encoder
+from cogent.wire import DIALECTS
 from cogent.wire.failure import http_error
 
 from .outcome import examples, read
@@ -72,13 +72,6 @@ def test_keep_alives_change_nothing():
         pieces = [encoder.encode(TextChunk("a")), encoder.encode(TurnChunk(metadata=END))]
         alive = encoder.keep_alive()
         assert read(dialect.name, alive.join([b"", *pieces, b""])).text == "a"
-
-
-def test_the_base_leaves_writing_to_the_dialects():
-    for method in (Encoder().encode, Encoder().encode_error):
-        with pytest.raises(NotImplementedError):
-            method(TextChunk("a"))
-    assert Encoder().keep_alive() == b""
 
 
 CLASSES = [*APIError.__subclasses__(), *BadRequest.__subclasses__()]
