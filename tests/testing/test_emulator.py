@@ -27,7 +27,7 @@ from cogent.errors import (
 )
 from cogent.messages import user
 from cogent.testing import EmulatedRequest, Emulator, Reply
-from cogent.wire import DIALECTS, OPENAI_CHAT, Encoder, Quirks, Request, http_error
+from cogent.wire import DIALECTS, OPENAI_CHAT, Quirks, Request, http_error
 from cogent.wire.failure import request_id
 
 from .raw import PLAIN
@@ -324,7 +324,7 @@ def test_settings_that_mean_nothing_are_a_bad_request():
 
 
 def test_what_a_dialect_cannot_say_is_told_to_the_client():
-    class Silent(Encoder):
+    class Silent(OPENAI_CHAT.encoder):
         def encode(self, chunk):
             raise ValueError("no words for this")
 

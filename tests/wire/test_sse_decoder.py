@@ -28,6 +28,12 @@ class Recorder(SSEDecoder):
     def _event(self, document, event, chunks):
         self.events.append((event, document))
 
+    def _document(self, document, chunks):
+        raise AssertionError("only streams are read here")
+
+    def _usage(self, raw):
+        raise AssertionError("no event has any")
+
 
 @pytest.mark.parametrize(
     ("stream", "events"),
