@@ -117,7 +117,7 @@ class ModelCall:
         self._exchange: Exchange | None = None
         self._reader: AnswerReader | None = None
         self._phase = "headers"
-        self._feed: Callable[[bytes], list[Chunk]] = self.decoder.feed
+        self._feed: Callable[[bytes], list[Chunk]]  # of the reader, until the answer is settled
         self._now = _clock()
 
     @property
