@@ -33,7 +33,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"run.pending", "run.stream", "settings"},
     "cli": DATA | {"agent", "cli", "client", "model", "providers", "run.stream", "testing"},
     "model": DATA
-    | {"auth", "call.model_call", "call.retry", "client", "exchange", "providers", "run.caller"}
+    | {
+        "auth",
+        "call.model_call",
+        "call.retry",
+        "call.tries",
+        "client",
+        "exchange",
+        "providers",
+        "run.caller",
+    }
     | {"run.loop", "run.stream", "tools.tool", "wire"},
     "hooks": {"chunks", "messages", "response", "run.pending", "tools.run_context"},
     "instructions": {"messages", "tools.run_context"},
@@ -74,10 +83,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "call": set(),
     "call.drain": {"errors", "exchange"},
     "call.model_call": DATA
-    | {"auth", "call.answer", "call.content", "call.deadlines", "call.drain", "call.refusal"}
-    | {"call.retry", "call.shared", "exchange", "providers", "rate_limit", "wire"},
+    | {"call.answer", "call.content", "call.deadlines", "call.drain", "call.refusal"}
+    | {"call.retry", "call.shared", "call.tries", "exchange", "providers", "rate_limit", "wire"},
     "call.refusal": {"call.deadlines", "call.retry", "errors", "exchange", "wire"},
     "call.shared": {"call.model_call", "call.quota"},
+    "call.tries": {"auth", "call.deadlines", "call.retry", "call.shared", "errors", "exchange"}
+    | {"providers", "wire"},
     "exchange": {"errors", "exchange", "exchange.body", "hosts"},
     # pure
     "call.answer": {"chunks", "errors", "framing", "wire"},

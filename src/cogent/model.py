@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .call.model_call import ModelCall
+from .call.tries import Tries
 from .client import Client
 from .errors import ConfigurationError
 from .exchange import Call
@@ -186,24 +187,29 @@ class Model:
         retry = self._client.retry
         if chosen.max_retries is not None:
             retry = retry.at_most(chosen.max_retries)
+        call = Call(
+            endpoint.url,
+            self._headers(endpoint, chosen),
+            body,
+            timeouts.connect,
+            self.full_name,
+        )
         return ModelCall(
-            Call(
-                endpoint.url,
-                self._headers(endpoint, chosen),
-                body,
-                timeouts.connect,
-                self.full_name,
+            Tries(
+                call,
+                model=self.name,
+                retry=retry,
+                shared=shared,
+                account=self._account(endpoint),
+                secret=endpoint.secret,
+                auth=self._auth,
             ),
             transport=transport,
             make_decoder=partial(dialect.decoder, include_raw=include_raw, new_id=_new_call_id),
             provider=provider.name,
             model=self.name,
             timeouts=timeouts,
-            retry=retry,
             shared=shared,
-            account=self._account(endpoint),
-            auth=self._auth,
-            hide=endpoint.secret.hidden_in if endpoint.secret is not None else None,
         )
 
     def check(self) -> None:
