@@ -33,17 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"run.pending", "run.stream", "settings"},
     "cli": DATA | {"agent", "cli", "client", "model", "providers", "run.stream", "testing"},
     "model": DATA
-    | {
-        "auth",
-        "call.model_call",
-        "call.retry",
-        "call.tries",
-        "client",
-        "exchange",
-        "providers",
-        "run.caller",
-    }
-    | {"run.loop", "run.stream", "tools.tool", "wire"},
+    | {"auth", "call.model_call", "call.retry", "call.tries", "client", "exchange", "providers"}
+    | {"run.caller", "run.loop", "run.stream", "tools.tool", "wire"},
     "hooks": {"chunks", "messages", "response", "run.pending", "tools.run_context"},
     "instructions": {"messages", "tools.run_context"},
     "mcp": {"errors", "messages", "tools.run_context", "tools.tool"},
