@@ -17,6 +17,7 @@ from .providers import Secret, resolve
 from .providers.addresses import is_exposed
 from .run.caller import Caller
 from .run.loop import Loop
+from .run.steps import Steps
 from .run.stream import RunStream
 from .settings import Settings
 from .tools.tool import toolset
@@ -115,9 +116,8 @@ class Model:
         Returns:
             The stream. Nothing is sent before it is used.
         """
-        history = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        caller = Caller(self, toolset(tools), settings=settings, include_raw=include_raw)
-        return RunStream(Loop(history, new_from=len(history)), caller)
+        caller = Caller((self,), toolset(tools), settings=settings, include_raw=include_raw)
+        return _one_turn(messages, caller)
 
     async def complete(
         self,
@@ -142,9 +142,8 @@ class Model:
         Raises:
             ProviderError: The call failed.
         """
-        history = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        caller = Caller(self, toolset(tools), settings=settings, document=True)
-        return await RunStream(Loop(history, new_from=len(history)), caller).drained()
+        caller = Caller((self,), toolset(tools), settings=settings, document=True)
+        return await _one_turn(messages, caller).drained()
 
     def prepare(
         self,
@@ -260,6 +259,11 @@ class Model:
         host = urlsplit(endpoint.url).netloc
         proof = id(self._auth) if endpoint.secret is None else endpoint.secret.reveal()
         return hash((host, proof))
+
+
+def _one_turn(messages: str | Sequence[Message], caller: Caller) -> RunStream:
+    history = (user(messages),) if isinstance(messages, str) else tuple(messages)
+    return RunStream(Steps(Loop(history, new_from=len(history)), caller))
 
 
 def _new_call_id() -> str:

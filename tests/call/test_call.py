@@ -498,7 +498,7 @@ async def test_what_a_server_does_not_know_is_not_told_again():
     """The next call leaves it out from the start, once an answer came without it."""
     chunks, transport = stream(UNKNOWN, HELLO)
     await read(chunks)
-    asked = chunks._caller.model
+    (asked,) = chunks._steps.caller._models
     await read(asked.stream("hi"))
     assert [b"stream_options" in e.call.body for e in transport.exchanges] == [True, False, False]
 

@@ -78,7 +78,7 @@ class ModelCall:
         self.rate_limit: RateLimit | None = None
         self.attempts = 0
         self.ended_calls: tuple[ToolCall, ...] = ()
-        self._tries: Tries | None = tries  # until content is handed over: then no other is made
+        self._tries: Tries | None = tries  # until content is handed over
         self._secrets: tuple[Secret, ...] = ()  # what this try proves who one is with
         self._transport = transport
         self._make_decoder = make_decoder
@@ -93,6 +93,11 @@ class ModelCall:
         self._phase = "headers"
         self._feed: Callable[[bytes], list[Chunk]]  # of the reader, until the answer is settled
         self._now = _clock()
+
+    @property
+    def delivered(self) -> bool:
+        """Whether content was handed over: then no other try is made."""
+        return self._tries is None
 
     @property
     def message(self) -> Message:

@@ -19,17 +19,14 @@ from ..chunks import Chunk
 from ..errors import LimitExceeded, ProviderError, RunError, UsageError
 from ..exchange import Interrupted
 from ..response import OutputT_co, Response, total_usage
-from .steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from types import TracebackType
     from typing import Self
 
     from ..chunks import FinishReason, Metadata, TurnChunk
-    from .caller import Caller
-    from .fallback import FallbackCaller
-    from .loop import Finish, Loop
+    from .loop import Finish
+    from .steps import Steps
 
 __all__ = ("RunStream", "TextStream")
 
@@ -51,15 +48,8 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     the task that waited. One task may wait for a chunk at a time.
     """
 
-    def __init__(
-        self,
-        loop: Loop,
-        caller: Caller | FallbackCaller,
-        instructions: Callable[[], Awaitable[str]] | None = None,
-    ) -> None:
-        self._loop = loop
-        self._caller = caller
-        self._steps = Steps(loop, caller, instructions)
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
         self._ready: deque[Chunk] = deque()
         self._handed = 0
         self._began: float | None = None
@@ -138,7 +128,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             ProviderError: The call failed.
         """
         if not self.started:
-            self._caller.read_whole()
+            self._steps.caller.read_whole()
         async with self:
             async for _ in self:
                 pass
@@ -185,12 +175,12 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         turns = self._steps.turns
         return Response(
             turns=turns,
-            history=self._loop.history,
-            new_from=self._loop.new_from,
+            history=self._steps.loop.history,
+            new_from=self._steps.loop.new_from,
             finish_reason=self._finish_reason,
             metadata=self._final or (turns[-1].metadata if turns else {}),
-            output_form=self._caller.output_form,
-            output_value=self._loop.output,
+            output_form=self._steps.caller.output_form,
+            output_value=self._steps.loop.output,
         )
 
     @property
@@ -261,7 +251,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     async def _step(self) -> list[Chunk]:
         if self._began is None:
             self._began = anyio.current_time()
-        seconds = self._caller.total_seconds
+        seconds = self._steps.caller.total_seconds
         if seconds is None:
             return await self._steps.step()
         with anyio.CancelScope(deadline=self._began + seconds):
@@ -286,7 +276,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     def _finish(self, chunk: TurnChunk, action: Finish) -> None:
         """Make a chunk the final one."""
         assert self._first is not None
-        turns = self._loop.turns
+        turns = self._steps.loop.turns
         self._finish_reason = chunk.finish_reason = action.reason
         self._final = chunk.metadata = {
             **turns[-1].metadata,
