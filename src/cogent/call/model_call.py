@@ -7,7 +7,6 @@ deadlines. Another try is made only as long as nothing was handed over.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -17,6 +16,7 @@ from ..chunks import RetryChunk
 from ..errors import APIError, ConnectFailed, ProviderError, StreamInterrupted
 from ..exchange import DeadlineReached, Interrupted, Wait
 from ..exchange.faults import forget_locals
+from ..messages import Message
 from ..rate_limit import rate_limit
 from ..wire.failure import request_id
 from .answer import AnswerReader
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from ..chunks import Chunk, Metadata, ToolCall
     from ..exchange import Exchange, Transport
-    from ..messages import Message
     from ..providers import Secret
     from ..rate_limit import RateLimit
     from ..settings import Timeouts
@@ -102,7 +101,8 @@ class ModelCall:
     @property
     def message(self) -> Message:
         """What the model has said so far in this try."""
-        return replace(self.decoder.message, provider=self._provider)
+        said = self.decoder.message
+        return Message(said.role, said.parts, said.dialect, self._provider)
 
     @property
     def metadata(self) -> Metadata:
@@ -196,7 +196,7 @@ class ModelCall:
             raise Interrupted
         self._shared.retried += self.attempts > 0
         self.attempts += 1
-        self._deadlines.begin_try(anyio.current_time())
+        self._deadlines.begin_try(self._now())
         self._phase = "headers"
         self.headers, self.rate_limit = {}, None
         if self.attempts > 1:

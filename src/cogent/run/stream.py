@@ -225,16 +225,13 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             if self._first is None or chunks[-1].kind == "turn":
                 self._note_time(chunks)
             self._ready.extend(chunks)
-        except Interrupted:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._release()
+        except BaseException as error:
+            await self._release()  # noqa: ASYNC102 - shields and bounds itself
+            if not isinstance(error, Interrupted):
+                self._note_failure(error)
+                raise
             if not self._cancelled:
                 raise UsageError("this stream was closed by another task") from None
-        except BaseException as error:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._release()
-            self._note_failure(error)
-            raise
         finally:
             self._busy = False
             if self._let_go is not None:
