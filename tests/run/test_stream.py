@@ -330,3 +330,16 @@ async def test_cancel_between_turns():
     assert await kinds(chunks) == ["text", "text", "turn"]
     assert chunks.response.finish_reason == "cancelled"
     assert len(transport.exchanges) == 1
+
+
+async def test_cancelled_between_turns():
+    """A run that is cancelled waits for no rest of a body: its connection is closed at once."""
+    began = anyio.current_time()
+    with anyio.CancelScope() as scope:
+        chunks, transport = turns(2, [*HELLO, lambda: scope.cancel(), HANG])
+        await kinds(chunks)
+    assert scope.cancelled_caught
+    assert anyio.current_time() == began
+    (exchange,) = transport.exchanges
+    assert exchange.closed
+    assert not exchange.reusable
