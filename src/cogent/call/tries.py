@@ -37,7 +37,6 @@ class Tries:
 
     Args:
         call: The HTTP request.
-        model: The model's name: what a server does not know may depend on it.
         retry: When to try again.
         shared: What the call has in common with others.
         account: Names the host and the key together; whose quota further tries are paid from.
@@ -49,7 +48,6 @@ class Tries:
         self,
         call: Call,
         *,
-        model: str,
         retry: RetryPolicy,
         shared: Shared,
         account: Hashable,
@@ -57,7 +55,6 @@ class Tries:
         auth: Auth | None = None,
     ) -> None:
         self._call = call
-        self._model = model
         self._retry = retry
         self._shared = shared
         self._account = account
@@ -106,8 +103,8 @@ class Tries:
         """Tell other calls that the server answers, and what it does not want to be told."""
         self._shared.quota.give(self._account)
         if self._refused:
-            known = self._shared.refused.setdefault((self._call.url, self._model), set())
-            known.update(self._refused)
+            where = self._call.url, self._call.model
+            self._shared.refused.setdefault(where, set()).update(self._refused)
 
     def _renewed(self, error: ProviderError) -> bool:
         """Have proof given anew, which may have expired or been revoked."""

@@ -58,7 +58,6 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         self._finish_reason: FinishReason | None = None
         self._failure: BaseException | None = None
         self._busy = False
-        self._over = False  # no step is to be done any more
         self._closed = False
         self._entered = False
         self._cancelled = False
@@ -113,7 +112,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         """
         if self._closed or self._final is not None:
             return
-        self._cancelled = self._over = True
+        self._cancelled = True
         self._finish_reason = "cancelled"
         self._ready.clear()
         self._steps.interrupt()
@@ -212,7 +211,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             raise UsageError("another task is waiting for a chunk of this stream")
         self._busy = True
         try:
-            if self._over:
+            if self._closed or self._cancelled or self._final is not None:
                 await self._settle()
                 return
             chunks: list[Chunk] = []
@@ -281,12 +280,12 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             "first_chunk_seconds": self._first,
             "total_seconds": self._elapsed,
         }
-        chunk.is_final = self._over = True
+        chunk.is_final = True
 
     async def _release(self) -> None:
         if self._closed:
             return
-        self._closed = self._over = True
+        self._closed = True
         with anyio.move_on_after(CLOSE_SECONDS, shield=True):
             await self._steps.aclose()
 
