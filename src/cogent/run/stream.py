@@ -211,7 +211,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             raise UsageError("another task is waiting for a chunk of this stream")
         self._busy = True
         try:
-            if self._closed or self._cancelled or self._final is not None:
+            if self._closed or self._final is not None:
                 await self._settle()
                 return
             chunks: list[Chunk] = []
