@@ -59,6 +59,20 @@ async def test_a_rejected_token_is_replaced_once():
     assert len(server.requests) == 2
 
 
+async def test_a_token_that_the_server_repeats_is_not_shown():
+    """What proves who one is may be in an error that the server writes; it is taken out there."""
+
+    async def prove(call, *, rejected):
+        return {"authorization": "Bearer token-new" if rejected else "Bearer token-old"}
+
+    said = AuthenticationError("no such token-new", status=401)
+    with Emulator(Reply(error=said)) as server, pytest.raises(AuthenticationError) as caught:
+        await model(server, prove).stream("hi").drained()
+    assert sent(server) == ["Bearer token-old", "Bearer token-new"]
+    assert "no such" in str(caught.value)
+    assert "token-new" not in str(caught.value)
+
+
 async def test_a_signature_sees_the_request():
     """The hook gets the address, the headers and the body that are sent."""
 

@@ -23,15 +23,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "agent": DATA
     | {"agent_tool", "client", "exchange", "hooks", "instructions", "model", "output.contract"}
     | {"output.output_type", "run.caller", "run.fallback", "run.limits", "run.loop"}
-    | {"run.pending", "run.stream", "run.sync", "tools.tool"},
+    | {"run.options", "run.pending", "run.steps", "run.stream", "run.sync", "tools.tool"},
     "agent_tool": {"agent", "errors", "output.output_type", "tools.run_context", "tools.tool"},
     "client": DATA | {"call.retry", "call.shared", "exchange"},
-    "conversation": {"agent", "errors", "history", "messages", "response", "run.fallback"}
-    | {"run.pending", "run.stream", "settings"},
+    "conversation": {"agent", "errors", "history", "messages", "response", "run.options"}
+    | {"run.pending", "run.stream"},
     "cli": DATA | {"agent", "cli", "client", "model", "providers", "run.stream", "testing"},
     "model": DATA
-    | {"auth", "call.model_call", "call.retry", "client", "exchange", "providers", "run.caller"}
-    | {"run.loop", "run.stream", "tools.tool", "wire"},
+    | {"auth", "call.model_call", "call.retry", "call.tries", "client", "exchange", "providers"}
+    | {"run.caller", "run.loop", "run.steps", "run.stream", "tools.tool", "wire"},
     "hooks": {"chunks", "messages", "response", "run.pending", "tools.run_context"},
     "instructions": {"messages", "tools.run_context"},
     "mcp": {"errors", "messages", "tools.run_context", "tools.tool"},
@@ -39,16 +39,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     # one run
     "run": set(),
     "run.caller": DATA
-    | {"call.model_call", "exchange", "hooks", "model", "output.contract", "run.limits"}
-    | {"tools.batch", "tools.tool"},
-    "run.fallback": DATA
-    | {"call.content", "call.model_call", "model", "rate_limit", "run.caller", "tools.batch"}
-    | {"wire"},
+    | {"call.model_call", "exchange", "hooks", "model", "output.contract", "run.fallback"}
+    | {"run.limits", "tools.batch", "tools.tool"},
+    "run.fallback": {"errors", "model"},
+    "run.options": {"run.fallback", "settings"},
     "run.steps": DATA
-    | {"call.model_call", "exchange", "run.caller", "run.fallback", "run.loop"}
-    | {"tools.batch", "tools.run_context"},
-    "run.stream": DATA
-    | {"call.content", "exchange", "run.caller", "run.fallback", "run.loop", "run.steps"},
+    | {"call.model_call", "exchange", "run.caller", "run.loop", "tools.batch"}
+    | {"tools.run_context"},
+    "run.stream": DATA | {"call.content", "exchange", "run.loop", "run.steps"},
     "run.sync": DATA | {"model", "run.stream"},
     # structured output
     "output": set(),
@@ -71,10 +69,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "call": set(),
     "call.drain": {"errors", "exchange"},
     "call.model_call": DATA
-    | {"auth", "call.answer", "call.content", "call.deadlines", "call.drain", "call.refusal"}
-    | {"call.retry", "call.shared", "exchange", "providers", "rate_limit", "wire"},
+    | {"call.answer", "call.content", "call.deadlines", "call.drain", "call.refusal"}
+    | {"call.retry", "call.shared", "call.tries", "exchange", "providers", "rate_limit", "wire"},
     "call.refusal": {"call.deadlines", "call.retry", "errors", "exchange", "wire"},
     "call.shared": {"call.model_call", "call.quota"},
+    "call.tries": {"auth", "call.deadlines", "call.retry", "call.shared", "errors", "exchange"}
+    | {"providers", "wire"},
     "exchange": {"errors", "exchange", "exchange.body", "hosts"},
     # pure
     "call.answer": {"chunks", "errors", "framing", "wire"},

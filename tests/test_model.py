@@ -7,7 +7,18 @@ import traceback
 
 import pytest
 
-from cogent import Agent, ConfigurationError, Model, ProviderError, Settings, ToolSpec, errors, user
+from cogent import (
+    Agent,
+    Client,
+    ConfigurationError,
+    ConnectFailed,
+    Model,
+    ProviderError,
+    Settings,
+    ToolSpec,
+    errors,
+    user,
+)
 
 from .support.script_server import (
     LAST,
@@ -117,6 +128,26 @@ async def test_header_that_http_cannot_carry(serve):
     assert not server.requests
 
 
+async def test_a_request_does_not_show_what_it_says():
+    """The repr of what a transport gets has neither key nor prompt."""
+    seen = []
+
+    def watched(transport):
+        made = transport.exchange
+        transport.exchange = lambda call: seen.append(call) or made(call)
+        return transport
+
+    async with Client(transport=watched) as client:
+        asked = Model("openai:m-1", api_key=KEY, base_url="http://127.0.0.1:1", client=client)
+        with pytest.raises(ConnectFailed):
+            await texts(asked.stream(PROMPT, settings=ONCE))
+    (call,) = seen
+    assert KEY in call.headers["authorization"]
+    assert PROMPT in call.body.decode()
+    assert KEY not in repr(call)
+    assert PROMPT not in repr(call)
+
+
 # What an error tells.
 
 FAULTS = {
@@ -172,7 +203,7 @@ async def test_errors_tell_all_in_one_line(serve, name, caplog):
         repr(agent),
         repr(call),
     ]
-    shown += [repr(call._call), repr(call._exchange), repr(asked._api_key)]
+    shown += [repr(call._tries), repr(call._exchange), repr(asked._api_key)]
     for text in shown:
         assert KEY not in text
         assert PROMPT not in text
@@ -188,7 +219,6 @@ async def test_nothing_is_logged_of_a_success(serve, caplog):
         caplog.text,
         repr(stream),
         repr(stream._steps._call),
-        repr(stream._steps._call._call),
     ):
         assert KEY not in text
         assert PROMPT not in text

@@ -11,16 +11,18 @@ from .messages import Message, ToolSpec, user
 from .model import Model
 from .response import OutputT_co
 from .run.caller import Caller
-from .run.fallback import FallbackCaller, may_work_elsewhere
+from .run.fallback import may_work_elsewhere
 from .run.limits import Limits
 from .run.loop import Loop
 from .run.pending import NO_ANSWERS, close_calls, resumption
+from .run.steps import Steps
 from .run.stream import RunStream
 from .settings import Settings
 from .tools.tool import toolset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Unpack
 
     from typing_extensions import TypeForm
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from .response import Response
     from .run.fallback import FallbackOn, ModelChoice
     from .run.loop import Handling
+    from .run.options import RunOptions, StreamOptions
     from .run.pending import Answer
     from .run.sync import SyncRunStream
     from .tools.tool import AnyTool
@@ -152,17 +155,20 @@ class Agent(Generic[OutputT_co]):
         Raises:
             ConfigurationError: The model string names no known provider.
         """
-        loop = self._begin(message, message_history)
-        return self._run(loop, settings, model, context=context, include_raw=include_raw)
+        return self._run(
+            self._begin(message, message_history),
+            context=context,
+            settings=settings,
+            model=model,
+            include_raw=include_raw,
+        )
 
     async def run(
         self,
         message: Content,
         *,
-        context: object = None,
         message_history: Sequence[Message] = (),
-        settings: Settings | None = None,
-        model: ModelChoice | None = None,
+        **options: Unpack[RunOptions],
     ) -> Response[OutputT_co]:
         """Run the agent to its end.
 
@@ -172,10 +178,8 @@ class Agent(Generic[OutputT_co]):
 
         Args:
             message: As for `run_stream`.
-            context: As for `run_stream`.
             message_history: As for `run_stream`.
-            settings: As for `run_stream`.
-            model: As for `run_stream`.
+            options: As for `run_stream`.
 
         Returns:
             The whole answer.
@@ -185,28 +189,21 @@ class Agent(Generic[OutputT_co]):
             OutputInvalid: The model did not write an output that fits.
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
-        loop = self._begin(message, message_history)
-        return await self._run(loop, settings, model, context=context).drained()
+        return await self.run_stream(message, message_history=message_history, **options).drained()
 
     def run_stream_sync(
         self,
         message: Content,
         *,
-        context: object = None,
         message_history: Sequence[Message] = (),
-        settings: Settings | None = None,
-        model: ModelChoice | None = None,
-        include_raw: bool = False,
+        **options: Unpack[StreamOptions],
     ) -> SyncRunStream[OutputT_co]:
         """Run the agent, and stream what comes, without an event loop.
 
         Args:
             message: As for `run_stream`.
-            context: As for `run_stream`.
             message_history: As for `run_stream`.
-            settings: As for `run_stream`.
-            model: As for `run_stream`.
-            include_raw: As for `run_stream`.
+            options: As for `run_stream`.
 
         Returns:
             The stream, for a plain ``for``. Nothing is sent before it is used.
@@ -215,20 +212,17 @@ class Agent(Generic[OutputT_co]):
             ConfigurationError: The model string names no known provider.
             UsageError: A model has a client of another event loop.
         """
-        from .run.sync import SyncRunStream
+        from .run.sync import SyncRunStream, unshared
 
-        loop, models = self._begin(message, message_history), self._unshared(model)
-        run = self._run(loop, settings, models, context=context, include_raw=include_raw)
-        return SyncRunStream(run)
+        options["model"] = unshared(self._chosen(options.get("model")))
+        return SyncRunStream(self.run_stream(message, message_history=message_history, **options))
 
     def run_sync(
         self,
         message: Content,
         *,
-        context: object = None,
         message_history: Sequence[Message] = (),
-        settings: Settings | None = None,
-        model: ModelChoice | None = None,
+        **options: Unpack[RunOptions],
     ) -> Response[OutputT_co]:
         """Run the agent to its end, without an event loop: in scripts and notebooks.
 
@@ -237,10 +231,8 @@ class Agent(Generic[OutputT_co]):
 
         Args:
             message: As for `run_stream`.
-            context: As for `run_stream`.
             message_history: As for `run_stream`.
-            settings: As for `run_stream`.
-            model: As for `run_stream`.
+            options: As for `run_stream`.
 
         Returns:
             The whole answer.
@@ -249,20 +241,16 @@ class Agent(Generic[OutputT_co]):
             ProviderError: As for `run`, and so are the others.
             UsageError: A model has a client of another event loop.
         """
-        from .run.sync import drained_sync
+        from .run.sync import drained_sync, unshared
 
-        loop, models = self._begin(message, message_history), self._unshared(model)
-        return drained_sync(self._run(loop, settings, models, context=context))
+        options["model"] = unshared(self._chosen(options.get("model")))
+        return drained_sync(self.run_stream(message, message_history=message_history, **options))
 
     def resume_stream(
         self,
         message_history: Sequence[Message],
         answers: Mapping[str, Answer] = NO_ANSWERS,
-        *,
-        context: object = None,
-        settings: Settings | None = None,
-        model: ModelChoice | None = None,
-        include_raw: bool = False,
+        **options: Unpack[StreamOptions],
     ) -> RunStream[OutputT_co]:
         """Go on where a run ended for the sake of its calls, and stream what comes.
 
@@ -273,10 +261,7 @@ class Agent(Generic[OutputT_co]):
         Args:
             message_history: The conversation, as ``response.messages`` of that run gave it.
             answers: One for each call of ``response.pending``, by call id.
-            context: As for `run_stream`.
-            settings: As for `run_stream`.
-            model: As for `run_stream`.
-            include_raw: As for `run_stream`.
+            options: As for `run_stream`.
 
         Returns:
             The stream. Its ``response.messages`` is the whole conversation; the first of
@@ -287,26 +272,20 @@ class Agent(Generic[OutputT_co]):
                 go on with.
             ConfigurationError: The model string names no known provider.
         """
-        loop = self._resume(message_history, answers)
-        return self._run(loop, settings, model, context=context, include_raw=include_raw)
+        return self._run(self._resume(message_history, answers), **options)
 
     async def resume(
         self,
         message_history: Sequence[Message],
         answers: Mapping[str, Answer] = NO_ANSWERS,
-        *,
-        context: object = None,
-        settings: Settings | None = None,
-        model: ModelChoice | None = None,
+        **options: Unpack[RunOptions],
     ) -> Response[OutputT_co]:
         """Go on where a run ended for the sake of its calls, to the end.
 
         Args:
             message_history: As for `resume_stream`.
             answers: As for `resume_stream`.
-            context: As for `run_stream`.
-            settings: As for `run_stream`.
-            model: As for `run_stream`.
+            options: As for `run_stream`.
 
         Returns:
             The whole answer, without what was said before the calls.
@@ -316,8 +295,7 @@ class Agent(Generic[OutputT_co]):
             ProviderError: The call failed; ``error.partial`` is what had arrived.
             ConfigurationError: No key, or a setting that the provider cannot honour.
         """
-        loop = self._resume(message_history, answers)
-        return await self._run(loop, settings, model, context=context).drained()
+        return await self.resume_stream(message_history, answers, **options).drained()
 
     def as_tool(
         self, *, description: str, name: str | None = None, timeout: float | None = None
@@ -370,36 +348,32 @@ class Agent(Generic[OutputT_co]):
     def _run(
         self,
         loop: Loop,
-        settings: Settings | None,
-        model: ModelChoice | None,
         *,
-        context: object,
+        context: object = None,
+        settings: Settings | None = None,
+        model: ModelChoice | None = None,
         include_raw: bool = False,
     ) -> RunStream[OutputT_co]:
-        models = self.models if model is None else self._chosen(model)
+        models = self._chosen(model)
         output = self._output(models)
-        settings = self.settings if settings is None else settings.over(self.settings)
         loop.judge = None if output is None else output.judge
-        callers = [
-            Caller(
-                each,
-                self.tools,
-                context=context,
-                limits=self.limits,
-                hooks=self.hooks,
-                eager=self._eager,
-                settings=settings,
-                include_raw=include_raw,
-                document=self._document,
-                output=output,
-            )
-            for each in models
-        ]
-        several = len(callers) > 1
-        caller = FallbackCaller(callers, self._fallback_on) if several else callers[0]
+        caller = Caller(
+            models,
+            self.tools,
+            context=context,
+            limits=self.limits,
+            hooks=self.hooks,
+            eager=self._eager,
+            settings=self.settings if settings is None else settings.over(self.settings),
+            include_raw=include_raw,
+            document=self._document,
+            output=output,
+            fallback_on=self._fallback_on,
+        )
         if self.instructions is None or isinstance(self.instructions, str):
-            return RunStream(loop, caller)
-        return RunStream(loop, caller, partial(make_instructions, self.instructions, context))
+            return RunStream(Steps(loop, caller))
+        made = partial(make_instructions, self.instructions, context)
+        return RunStream(Steps(loop, caller, made))
 
     def _handlings(self) -> dict[str, Handling]:
         handlings: dict[str, Handling] = {n: _handling(tool) for n, tool in self.tools.items()}
@@ -409,12 +383,9 @@ class Agent(Generic[OutputT_co]):
             handlings[FINAL_ANSWER] = "leave"
         return handlings
 
-    def _unshared(self, choice: ModelChoice | None) -> Sequence[Model]:
-        from .run.sync import unshared
-
-        return unshared(self.models if choice is None else self._chosen(choice))
-
-    def _chosen(self, choice: ModelChoice) -> tuple[Model, ...]:
+    def _chosen(self, choice: ModelChoice | None) -> tuple[Model, ...]:
+        if choice is None:
+            return self.models
         models = (choice,) if isinstance(choice, str | Model) else tuple(choice)
         if not models:
             raise ConfigurationError("give at least one model")

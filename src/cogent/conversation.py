@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from .history import dump_history, load_history
 from .run.pending import NO_ANSWERS
@@ -14,21 +14,11 @@ if TYPE_CHECKING:
     from .agent import Agent
     from .messages import Content, Message
     from .response import Response
-    from .run.fallback import ModelChoice
+    from .run.options import StreamOptions
     from .run.pending import Answer
     from .run.stream import RunStream
-    from .settings import Settings
 
-__all__ = ("Conversation", "RunOptions")
-
-
-class RunOptions(TypedDict, total=False):
-    """Options of one run; see `Agent.run_stream`."""
-
-    context: object
-    settings: Settings | None
-    model: ModelChoice | None
-    include_raw: bool
+__all__ = ("Conversation",)
 
 
 class Conversation:
@@ -79,7 +69,7 @@ class Conversation:
     def messages(self, messages: Sequence[Message]) -> None:
         self._before, self._last = tuple(messages), None
 
-    def run_stream(self, message: Content, **options: Unpack[RunOptions]) -> RunStream:
+    def run_stream(self, message: Content, **options: Unpack[StreamOptions]) -> RunStream:
         """Say something, and stream the answer.
 
         Args:
@@ -91,7 +81,7 @@ class Conversation:
             history, self.agent.run_stream(message, message_history=history, **options)
         )
 
-    async def run(self, message: Content, **options: Unpack[RunOptions]) -> Response:
+    async def run(self, message: Content, **options: Unpack[StreamOptions]) -> Response:
         """Say something, and give the whole answer.
 
         Args:
@@ -105,7 +95,7 @@ class Conversation:
         return await self.run_stream(message, **options).drained()
 
     def resume_stream(
-        self, answers: Mapping[str, Answer] = NO_ANSWERS, **options: Unpack[RunOptions]
+        self, answers: Mapping[str, Answer] = NO_ANSWERS, **options: Unpack[StreamOptions]
     ) -> RunStream:
         """Answer the calls that wait, and stream what comes.
 
@@ -120,7 +110,7 @@ class Conversation:
         return self._kept(history, self.agent.resume_stream(history, answers, **options))
 
     async def resume(
-        self, answers: Mapping[str, Answer] = NO_ANSWERS, **options: Unpack[RunOptions]
+        self, answers: Mapping[str, Answer] = NO_ANSWERS, **options: Unpack[StreamOptions]
     ) -> Response:
         """Answer the calls that wait, and give the whole answer.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .call.model_call import ModelCall
+from .call.tries import Tries
 from .client import Client
 from .errors import ConfigurationError
 from .exchange import Call
@@ -16,6 +17,7 @@ from .providers import Secret, resolve
 from .providers.addresses import is_exposed
 from .run.caller import Caller
 from .run.loop import Loop
+from .run.steps import Steps
 from .run.stream import RunStream
 from .settings import Settings
 from .tools.tool import toolset
@@ -114,9 +116,8 @@ class Model:
         Returns:
             The stream. Nothing is sent before it is used.
         """
-        history = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        caller = Caller(self, toolset(tools), settings=settings, include_raw=include_raw)
-        return RunStream(Loop(history, new_from=len(history)), caller)
+        caller = Caller((self,), toolset(tools), settings=settings, include_raw=include_raw)
+        return _one_turn(messages, caller)
 
     async def complete(
         self,
@@ -141,9 +142,8 @@ class Model:
         Raises:
             ProviderError: The call failed.
         """
-        history = (user(messages),) if isinstance(messages, str) else tuple(messages)
-        caller = Caller(self, toolset(tools), settings=settings, document=True)
-        return await RunStream(Loop(history, new_from=len(history)), caller).drained()
+        caller = Caller((self,), toolset(tools), settings=settings, document=True)
+        return await _one_turn(messages, caller).drained()
 
     def prepare(
         self,
@@ -160,57 +160,40 @@ class Model:
         Raises:
             ConfigurationError: No key, no address, or a setting that the provider cannot honour.
         """
-        provider, dialect = self.provider, self.provider.dialect
         chosen = self.settings if settings is None else settings.over(self.settings)
+        timeouts = chosen.timeouts or self._client.timeouts
+        endpoint = self._endpoint(stream=streamed)
         request = Request(
             model=self.name,
             messages=messages,
             tools=tools,
             settings=chosen,
-            provider=provider.name,
+            provider=self.provider.name,
             stream=streamed,
         )
-        endpoint = self._endpoint(stream=streamed)
-        shared = self._client.shared
-        document = dialect.encode_request(request, provider.quirks)
-        refused = shared.refused.get((endpoint.url, self.name), ())
-        # A copy: the bytes that orjson gives hold 4 KiB for as long as the call lasts.
-        body = bytes(memoryview(dump(without_fields(document, refused))))
-        proven = endpoint.secret is not None or self._auth is not None
-        if proven and not self._plain_http and is_exposed(endpoint.url):
-            raise ConfigurationError(
-                f"{endpoint.url} is plain http: the key could be read on the way; use https, or "
-                "say Model(..., plain_http=True)"
-            )
-        timeouts = chosen.timeouts or self._client.timeouts
-        retry = self._client.retry
-        if chosen.max_retries is not None:
-            retry = retry.at_most(chosen.max_retries)
+        call = Call(
+            endpoint.url,
+            self._headers(endpoint, chosen),
+            self._body(request, endpoint.url),
+            timeouts.connect,
+            self.full_name,
+        )
+        decoder = self.provider.dialect.decoder
         return ModelCall(
-            Call(
-                endpoint.url,
-                self._headers(endpoint, chosen),
-                body,
-                timeouts.connect,
-                self.full_name,
-            ),
+            self._tries(call, endpoint.secret, chosen.max_retries),
             transport=transport,
-            make_decoder=partial(dialect.decoder, include_raw=include_raw, new_id=_new_call_id),
-            provider=provider.name,
+            make_decoder=partial(decoder, include_raw=include_raw, new_id=_new_call_id),
+            provider=self.provider.name,
             model=self.name,
             timeouts=timeouts,
-            retry=retry,
-            shared=shared,
-            account=self._account(endpoint),
-            auth=self._auth,
-            hide=endpoint.secret.hidden_in if endpoint.secret is not None else None,
+            shared=self._client.shared,
         )
 
     def check(self) -> None:
         """Look for the key and the address that a call would need.
 
         Raises:
-            ConfigurationError: One is missing.
+            ConfigurationError: One is missing, or the key could be read on the way.
         """
         self._endpoint(stream=True)
 
@@ -231,13 +214,20 @@ class Model:
         return self._shared.tasks if self._shared is not None else None
 
     def _endpoint(self, *, stream: bool) -> Endpoint:
-        return self.provider.endpoint(
+        endpoint = self.provider.endpoint(
             self.name,
             stream=stream,
             api_key=self._api_key,
             base_url=self._base_url,
             keyless=self._auth is not None,
         )
+        proven = endpoint.secret is not None or self._auth is not None
+        if proven and not self._plain_http and is_exposed(endpoint.url):
+            raise ConfigurationError(
+                f"{endpoint.url} is plain http: the key could be read on the way; use https, or "
+                "say Model(..., plain_http=True)"
+            )
+        return endpoint
 
     def _headers(self, endpoint: Endpoint, settings: Settings) -> dict[str, str]:
         headers = dict(endpoint.headers)
@@ -249,11 +239,33 @@ class Model:
             headers.setdefault(self.provider.idempotency_header, token_hex(16))
         return headers
 
-    def _account(self, endpoint: Endpoint) -> int:
+    def _body(self, request: Request, url: str) -> bytes:
+        """Write the body, without the fields that the server is known to refuse."""
+        document = self.provider.dialect.encode_request(request, self.provider.quirks)
+        refused = self._client.shared.refused.get((url, self.full_name), ())
+        # A copy: the bytes that orjson gives hold 4 KiB for as long as the call lasts.
+        return bytes(memoryview(dump(without_fields(document, refused))))
+
+    def _tries(self, call: Call, secret: Secret | None, max_retries: int | None) -> Tries:
+        retry = self._client.retry
+        return Tries(
+            call,
+            retry=retry if max_retries is None else retry.at_most(max_retries),
+            shared=self._client.shared,
+            account=self._account(call.url, secret),
+            secret=secret,
+            auth=self._auth,
+        )
+
+    def _account(self, url: str, secret: Secret | None) -> int:
         """Give a number for the host and the key together, which tells neither."""
-        host = urlsplit(endpoint.url).netloc
-        proof = id(self._auth) if endpoint.secret is None else endpoint.secret.reveal()
-        return hash((host, proof))
+        host = urlsplit(url).netloc
+        return hash((host, id(self._auth) if secret is None else secret.reveal()))
+
+
+def _one_turn(messages: str | Sequence[Message], caller: Caller) -> RunStream:
+    history = (user(messages),) if isinstance(messages, str) else tuple(messages)
+    return RunStream(Steps(Loop(history, new_from=len(history)), caller))
 
 
 def _new_call_id() -> str:

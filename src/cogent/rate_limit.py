@@ -46,6 +46,7 @@ _NAMES = tuple(
     for what in ("limit", "remaining", "reset")
     for of in ("requests", "tokens")
 )
+_ALL_NAMES = frozenset(name for names in _NAMES for name in names)
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
@@ -60,9 +61,9 @@ def rate_limit(headers: Mapping[str, str], now: float) -> RateLimit | None:
     Returns:
         What they tell, or ``None`` where they tell nothing. What does not parse is left out.
     """
-    told = [next((headers[n] for n in names if headers.get(n)), "") for names in _NAMES]
-    if not any(told):
+    if _ALL_NAMES.isdisjoint(headers):
         return None
+    told = [next((headers[n] for n in names if headers.get(n)), "") for names in _NAMES]
     limit_requests, limit_tokens, requests, tokens, reset_requests, reset_tokens = told
     found = RateLimit(
         _whole(limit_requests),

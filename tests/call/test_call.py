@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import astuple
+from weakref import ref
 
 import anyio
 import pytest
@@ -497,7 +498,7 @@ async def test_what_a_server_does_not_know_is_not_told_again():
     """The next call leaves it out from the start, once an answer came without it."""
     chunks, transport = stream(UNKNOWN, HELLO)
     await read(chunks)
-    asked = chunks._caller.model
+    (asked,) = chunks._steps.caller._models
     await read(asked.stream("hi"))
     assert [b"stream_options" in e.call.body for e in transport.exchanges] == [True, False, False]
 
@@ -507,6 +508,17 @@ async def test_what_a_server_does_not_know_is_not_told_again():
     await fails(asked.stream("hi"), BadRequest)
     await read(asked.stream("hi"))
     assert b"stream_options" in transport.exchanges[2].call.body
+
+
+async def test_the_request_is_let_go_with_the_first_content():
+    """No other try is made then, and a prompt may be long."""
+    chunks, _ = stream([Head(503, {})], HELLO)
+    assert (await anext(chunks)).kind == "retry"
+    tries = ref(chunks._steps._call._tries)
+    assert tries() is not None
+    assert (await anext(chunks)).kind == "text"
+    assert tries() is None
+    await chunks.aclose()
 
 
 async def test_headers_are_on_the_error():

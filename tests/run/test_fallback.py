@@ -22,8 +22,11 @@ from cogent import (
     TextChunk,
     Timeouts,
 )
+from cogent.exchange import Head
 from cogent.testing import Emulator, Fault, Reply
 
+from ..exchange.fake import FakeTransport
+from ..support.script_server import DONE, PREAMBLE, STOP, said
 from ..test_agent_tools import calls, search
 
 ONCE = Settings(max_retries=0)
@@ -156,6 +159,25 @@ async def test_a_run_stays_with_the_model_that_answered():
         assert asked(server) == "abbc"
     assert response.content == "Third."
     assert [turn.metadata["provider"] for turn in response.turns] == ["anthropic", "ollama"]
+
+
+async def test_each_model_is_asked_over_its_own_connections():
+    """They are opened when it is asked first, and closed with the run."""
+    transports = []
+
+    def model(name, *scripts):
+        made = Model(f"openai-compatible:{name}", base_url=f"https://{name}.test/v1")
+        transport = FakeTransport(*scripts)
+        made.open_transport = lambda: transports.append(transport) or (transport, True)
+        return made
+
+    down, answers = [Head(500, {})], [PREAMBLE, said("Hi"), STOP, DONE]
+    models = [model("a", down), model("b", down), model("c", answers), model("d", answers)]
+    response = await Agent(model=models, settings=ONCE).run("Go.")
+    assert response.content == "Hi"
+    asked = [exchange.call.url for made in transports for exchange in made.exchanges]
+    assert asked == [f"https://{name}.test/v1/chat/completions" for name in "abc"]
+    assert [transport.closed for transport in transports] == [1, 1, 1]
 
 
 async def test_a_key_that_is_missing_is_told_at_first_use(monkeypatch):

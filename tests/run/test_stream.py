@@ -17,6 +17,7 @@ from cogent.exchange import Head
 from cogent.messages import Message, TextPart, user
 from cogent.run.caller import Caller
 from cogent.run.loop import CallModel, Finish, Loop
+from cogent.run.steps import Steps
 from cogent.run.stream import RunStream
 
 from ..exchange.fake import HANG, FakeExchange, FakeTransport
@@ -304,7 +305,7 @@ def turns(count, *scripts):
     model = Model("openai-compatible:m-1", base_url="https://fake.test/v1")
     transport = FakeTransport(*scripts)
     model.open_transport = lambda: (transport, True)
-    return RunStream(Turns(count), Caller(model, {})), transport
+    return RunStream(Steps(Turns(count), Caller((model,), {}))), transport
 
 
 async def test_turns_of_one_run():
@@ -329,3 +330,16 @@ async def test_cancel_between_turns():
     assert await kinds(chunks) == ["text", "text", "turn"]
     assert chunks.response.finish_reason == "cancelled"
     assert len(transport.exchanges) == 1
+
+
+async def test_cancelled_between_turns():
+    """A run that is cancelled waits for no rest of a body: its connection is closed at once."""
+    began = anyio.current_time()
+    with anyio.CancelScope() as scope:
+        chunks, transport = turns(2, [*HELLO, lambda: scope.cancel(), HANG])
+        await kinds(chunks)
+    assert scope.cancelled_caught
+    assert anyio.current_time() == began
+    (exchange,) = transport.exchanges
+    assert exchange.closed
+    assert not exchange.reusable

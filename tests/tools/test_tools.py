@@ -224,6 +224,20 @@ def test_methods_are_bound():
         _ = Shop.count.spec
 
 
+def test_a_function_that_is_made_a_method_is_read_anew():
+    @tool
+    def add(a: int, b: int) -> int:
+        """Add."""
+        return a + b
+
+    class Five(int):
+        plus = add
+
+    assert list(add.spec.parameters["properties"]) == ["a", "b"]
+    assert list(Five(5).plus.spec.parameters["properties"]) == ["b"]
+    assert Five(5).plus(2) == 7
+
+
 def test_partials_and_objects_are_tools_too():
     def f(a: int, b: int) -> int:
         """Add."""

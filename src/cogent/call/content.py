@@ -19,7 +19,7 @@ _UNSEEN = _BESIDE | {ReasoningChunk}
 
 def any_content(chunks: Iterable[Chunk]) -> bool:
     """Tell whether any is part of the answer: once it is handed over, no other try is made."""
-    return any(type(chunk) not in _BESIDE for chunk in chunks)
+    return not _BESIDE.issuperset(map(type, chunks))
 
 
 def any_visible(chunks: Iterable[Chunk]) -> bool:

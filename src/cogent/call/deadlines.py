@@ -6,7 +6,7 @@ nor as content.
 
 from __future__ import annotations
 
-import math
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..errors import DeadlineExceeded, StreamStalled
@@ -39,22 +39,24 @@ class Deadlines:
         self.step_began: float | None = None
         self.delivered = False
         self._timeouts = timeouts
-        between = timeouts.between_content
-        self._between = math.inf if between is None else between
-        self._only_between = False  # nothing else counts once content was delivered
-        self._try_began = 0.0
+        # Infinite is what does not apply, or not yet.
+        self._between = _or_never(timeouts.between_content)
+        self._visible = _or_never(timeouts.visible)
+        self._first_by = inf
+        self._end = inf  # of the whole call
+        self._stopped = inf  # when the stop reason was first seen
         self._waited = 0.0  # for content, in earlier steps that brought none
         self._unseen = 0.0  # for what is visible, likewise
-        self._stopped: float | None = None  # when the stop reason was first seen
 
     def begin_try(self, now: float) -> None:
         """Note that a try begins, in a step."""
-        self._try_began = self.step_began = now
         if self.began is None:
             self.began = now
+            self._end = now + _or_never(self._timeouts.total)
+        self.step_began = now
+        self._first_by = now + _or_never(self._timeouts.first_content)
+        self._stopped = inf
         self._waited = self._unseen = 0.0
-        self._stopped = None
-        self._only_between = self._timeouts.total is None and self._timeouts.visible is None
 
     def note_visible(self) -> None:
         """Note that a step ends with something visible."""
@@ -70,43 +72,33 @@ class Deadlines:
 
     def note_stop(self, now: float) -> None:
         """Note that the stop reason has come."""
-        if self._stopped is None:
-            self._stopped, self._only_between = now, False
+        if self._stopped == inf:
+            self._stopped = now
 
     def waiting(self, now: float) -> float:
         """Give how long the reader has waited for content by now; 0 if it does not wait."""
         return 0.0 if self.step_began is None else now - self.step_began + self._waited
 
     def next(self) -> float | None:
-        """Give the moment by which something has to come, in this step."""
+        """Give the moment by which something has to come, in this step; ``None``: never."""
         assert self.step_began is not None
-        waiting_since = self.step_began - self._waited
-        if self.delivered and self._only_between:
-            return waiting_since + self._between
-        if self.delivered:
-            deadline = self.within(waiting_since, self._timeouts.between_content)
-        else:
-            deadline = self.within(self._try_began, self._timeouts.first_content)
-        visible = self._visible()
-        if visible is not None:
-            deadline = visible if deadline is None else min(deadline, visible)
-        if self._stopped is not None:
-            silence = max(self._stopped, waiting_since) + SILENCE_AFTER_STOP
-            deadline = silence if deadline is None else min(deadline, silence)
-        return deadline
+        since = self.step_began - self._waited
+        deadline = since + self._between if self.delivered else self._first_by
+        if self._visible < inf:
+            deadline = min(deadline, self._visible_by())
+        if self._stopped < inf:
+            deadline = min(deadline, max(self._stopped, since) + SILENCE_AFTER_STOP)
+        if self._end < inf:
+            deadline = min(deadline, self._end)
+        return deadline if deadline < inf else None
 
-    def within(self, start: float, seconds: float | None) -> float | None:
+    def within(self, start: float, seconds: float) -> float:
         """Give the moment ``seconds`` after ``start``, or the end of the total time before it."""
-        deadline = None if seconds is None else start + seconds
-        if self._timeouts.total is None or self.began is None:
-            return deadline
-        end = self.began + self._timeouts.total
-        return end if deadline is None else min(deadline, end)
+        return min(start + seconds, self._end)
 
     def allows(self, moment: float) -> bool:
         """Tell whether the total time lasts beyond a moment."""
-        end = self.within(moment, None)
-        return end is None or moment < end
+        return moment < self._end
 
     def passed(self, now: float) -> ProviderError:
         """Make the error of the deadline that has passed."""
@@ -114,8 +106,7 @@ class Deadlines:
         if not self.allows(now):
             told = f"the call was not done within {timeouts.total} s (timeouts.total)"
             return DeadlineExceeded(told)
-        visible = self._visible()
-        if visible is not None and visible <= now:
+        if self._visible_by() <= now:
             told = f"nothing visible came for {timeouts.visible} s (timeouts.visible)"
             return DeadlineExceeded(told, timer="visible")
         if not self.delivered:
@@ -124,7 +115,10 @@ class Deadlines:
         told = f"no content came for {timeouts.between_content} s (timeouts.between_content)"
         return StreamStalled(told)
 
-    def _visible(self) -> float | None:
-        if self._timeouts.visible is None or self.step_began is None:
-            return None
-        return self.step_began - self._unseen + self._timeouts.visible
+    def _visible_by(self) -> float:
+        assert self.step_began is not None
+        return self.step_began - self._unseen + self._visible
+
+
+def _or_never(seconds: float | None) -> float:
+    return inf if seconds is None else seconds

@@ -1,4 +1,4 @@
-"""One model call: request, exchange, decoder and retry, pulled step by step.
+"""One model call: request, exchange and decoder, over all its tries, pulled step by step.
 
 Nothing runs between two steps. All waiting goes through the exchange's port, which owns the
 deadlines. Another try is made only as long as nothing was handed over.
@@ -6,30 +6,19 @@ deadlines. Another try is made only as long as nothing was handed over.
 
 from __future__ import annotations
 
-import random
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import anyio
 from anyio.lowlevel import current_token
 
-from ..auth import secrets_in
 from ..chunks import RetryChunk
-from ..errors import (
-    APIError,
-    AuthenticationError,
-    BadRequest,
-    ConnectFailed,
-    ProviderError,
-    StreamInterrupted,
-)
+from ..errors import APIError, ConnectFailed, ProviderError, StreamInterrupted
 from ..exchange import DeadlineReached, Interrupted, Wait
 from ..exchange.faults import forget_locals
+from ..messages import Message
 from ..rate_limit import rate_limit
 from ..wire.failure import request_id
-from ..wire.refused_field import without_refused_field
 from .answer import AnswerReader
 from .content import any_content, any_visible
 from .deadlines import Deadlines
@@ -38,18 +27,16 @@ from .refusal import read_refusal
 from .retry import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Callable, Mapping
 
-    from ..auth import Auth
     from ..chunks import Chunk, Metadata, ToolCall
-    from ..exchange import Call, Exchange, Transport
-    from ..messages import Message
+    from ..exchange import Exchange, Transport
     from ..providers import Secret
     from ..rate_limit import RateLimit
     from ..settings import Timeouts
     from ..wire import Decoder
-    from .retry import RetryPolicy
     from .shared import Shared
+    from .tries import Tries
 
 __all__ = ("ModelCall",)
 
@@ -58,17 +45,13 @@ class ModelCall:
     """One call to one model, over all its tries.
 
     Args:
-        call: The HTTP request.
+        tries: What is sent, and when it is sent again.
         transport: Where it is sent.
         make_decoder: Makes a decoder, one for each try.
         provider: The provider's name, for errors and metadata.
         model: The model's name, likewise.
         timeouts: How long to wait.
-        retry: When to try again.
         shared: What it has in common with other calls.
-        account: Names the host and the key together; whose quota its retries are paid from.
-        auth: Gives headers that prove who one is.
-        hide: Takes the key out of what the server repeats in its errors.
 
     Attributes:
         decoder: Of the current try; what has arrived can be read from it at any time.
@@ -80,50 +63,46 @@ class ModelCall:
 
     def __init__(
         self,
-        call: Call,
+        tries: Tries,
         *,
         transport: Transport,
         make_decoder: Callable[[], Decoder],
         provider: str,
         model: str,
         timeouts: Timeouts,
-        retry: RetryPolicy,
         shared: Shared,
-        account: Hashable,
-        auth: Auth | None = None,
-        hide: Callable[[object], object] | None = None,
     ) -> None:
         self.decoder = make_decoder()
         self.headers: Mapping[str, str] = {}
         self.rate_limit: RateLimit | None = None
         self.attempts = 0
         self.ended_calls: tuple[ToolCall, ...] = ()
-        self._call = call
+        self._tries: Tries | None = tries  # until content is handed over
+        self._secrets: tuple[Secret, ...] = ()  # what this try proves who one is with
         self._transport = transport
         self._make_decoder = make_decoder
         self._provider = provider
         self._model = model
         self._deadlines = Deadlines(timeouts)
-        self._retry = retry
         self._shared = shared
-        self._account = account
-        self._auth = auth
-        self._rejected = False  # what auth gave was not accepted, and it has been told so
-        self._refused: set[str] = set()  # fields of the body that the server does not know
-        self._hide = hide
-        self._proven: tuple[Secret, ...] = ()  # what auth gave for this try
         self._wait = Wait()  # for the pause before another try
         self._pause_until: float | None = None
         self._exchange: Exchange | None = None
         self._reader: AnswerReader | None = None
         self._phase = "headers"
-        self._feed: Callable[[bytes], list[Chunk]] = self.decoder.feed
+        self._feed: Callable[[bytes], list[Chunk]]  # of the reader, until the answer is settled
         self._now = _clock()
+
+    @property
+    def delivered(self) -> bool:
+        """Whether content was handed over: then no other try is made."""
+        return self._tries is None
 
     @property
     def message(self) -> Message:
         """What the model has said so far in this try."""
-        return replace(self.decoder.message, provider=self._provider)
+        said = self.decoder.message
+        return Message(said.role, said.parts, said.dialect, self._provider)
 
     @property
     def metadata(self) -> Metadata:
@@ -209,6 +188,7 @@ class ModelCall:
 
     async def _open(self) -> None:
         """Send the request, and look at the head of the answer."""
+        assert self._tries is not None
         if self._pause_until is not None:
             until, self._pause_until = self._pause_until, None
             await self._wait.run(None, lambda: anyio.sleep_until(until))
@@ -216,13 +196,13 @@ class ModelCall:
             raise Interrupted
         self._shared.retried += self.attempts > 0
         self.attempts += 1
-        self._deadlines.begin_try(anyio.current_time())
+        self._deadlines.begin_try(self._now())
         self._phase = "headers"
         self.headers, self.rate_limit = {}, None
         if self.attempts > 1:
             self.decoder = self._make_decoder()
         try:
-            call = await self._authorized()
+            call, self._secrets = await self._tries.request(self._wait, self._deadlines)
             self._exchange = exchange = self._transport.exchange(call)
             self._shared.open.add(self)
             head = await exchange.head(self._deadlines.next())
@@ -236,61 +216,18 @@ class ModelCall:
         self._reader = AnswerReader(self.decoder)
         self._feed = self._reader.feed
 
-    async def _authorized(self) -> Call:
-        auth, call = self._auth, self._call
-        if auth is None:
-            return call
-        deadline = self._deadlines.next()
-        proof = await self._wait.run(deadline, lambda: auth(call, rejected=self._rejected))
-        headers = {**call.headers, **{name.lower(): value for name, value in proof.items()}}
-        call = replace(call, headers=headers)
-        self._proven = secrets_in(proof)
-        return call
-
     async def _again(self, error: ProviderError) -> RetryChunk:
         """Prepare another try, or raise the error for good."""
         self._describe(error)
         forget_locals(error)  # among them what the server has repeated
         await self.aclose()
-        if self._deadlines.delivered:
+        tries = self._tries
+        delay = None if tries is None else tries.again(error, self.attempts, self._deadlines)
+        if delay is None:
             raise error
-        if self._renewed(error) or self._mended(error):
-            delay = 0.0  # apart from the count of tries, and once for each cause
-        else:
-            delay = self._delay(error)
         self._pause_until = anyio.current_time() + delay
         self._reader = None
         return RetryChunk(attempt=self.attempts, delay=delay, error=str(error))
-
-    def _renewed(self, error: ProviderError) -> bool:
-        """Have proof given anew, which may have expired or been revoked."""
-        if not isinstance(error, AuthenticationError) or self._auth is None or self._rejected:
-            return False
-        self._rejected = True
-        return True
-
-    def _mended(self, error: ProviderError) -> bool:
-        """Leave out of the body what the server refuses by name."""
-        if type(error) is not BadRequest:
-            return False
-        found = without_refused_field(self._call.body, error, self._refused)
-        if found is None:
-            return False
-        field, body = found
-        self._refused.add(field)
-        self._call = replace(self._call, body=body)
-        return True
-
-    def _delay(self, error: ProviderError) -> float:
-        """Give how long to wait before another try, which is then paid for; or raise the error."""
-        delay = self._retry.delay(error, self.attempts, random.random())  # noqa: S311
-        if delay is None or not self._deadlines.allows(anyio.current_time() + delay):
-            raise error
-        if not self._shared.quota.take(self._account, self._retry.quota, error):
-            host = urlsplit(self._call.url).hostname
-            error.add_note(f"not tried again: the retry quota for {host} is spent")
-            raise error
-        return delay
 
     def _describe(self, error: ProviderError) -> None:
         error.provider = self._provider
@@ -304,35 +241,27 @@ class ModelCall:
         error.rate_limit = self.rate_limit
         if isinstance(error, APIError) and error.in_stream:
             error.retry_after = error.retry_after or retry_after(self.headers, time.time())
-        hides = [secret.hidden_in for secret in self._proven]
-        for hide in (self._hide, *hides) if self._hide is not None else hides:
+        for secret in self._secrets:
             for name, value in tuple(vars(error).items()):
-                setattr(error, name, hide(value))
-            if hide(said := str(error.__cause__)) != said:
+                setattr(error, name, secret.hidden_in(value))
+            if secret.hidden_in(said := str(error.__cause__)) != said:
                 error.__cause__ = error.__context__ = None
         error.args = (error.message,)
         self.headers = error.headers  # for what is told of the answer so far
 
     def _take_note(self, chunks: list[Chunk]) -> None:
         """Take note of what a step hands over, and add to it what the decoder cannot know."""
-        if not self._deadlines.delivered and any_content(chunks):
+        if self._tries is not None and any_content(chunks):
+            self._tries.succeeded()
+            self._tries = None
             self._phase = "content"
             self._feed = self.decoder.feed  # what the answer is, is settled
-            self._succeeded()
         if any_visible(chunks):
             self._deadlines.note_visible()
         else:
             self._deadlines.note_unseen(self._now(), content=any_content(chunks))
         if chunks and chunks[-1].kind == "turn" and chunks[-1].metadata is not None:
             chunks[-1].metadata.update(self._own_metadata())
-
-    def _succeeded(self) -> None:
-        """Tell other calls that the server answers, and what it does not want to be told."""
-        self._shared.quota.give(self._account)
-        if self._refused:
-            self._shared.refused.setdefault((self._call.url, self._model), set()).update(
-                self._refused
-            )
 
     def _own_metadata(self) -> Metadata:
         return {

@@ -5,7 +5,6 @@ Pure.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -145,8 +144,8 @@ class Loop:
         self._limits = limits or _UNLIMITED
         self._started: dict[str, ToolCall] = {}  # of this turn, by id
         self._run = 0  # calls so far
-        self._seen: Counter[tuple[str, str]] = Counter()
-        self._failures: Counter[str] = Counter()  # in a row, by tool
+        self._seen: dict[tuple[str, str], int] = {}  # how often, by name and arguments
+        self._failures: dict[str, int] = {}  # in a row, by tool
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -212,7 +211,7 @@ class Loop:
         self.note_results(results)
         self._started = {}
         for result in results:
-            failed = self._failures[result.name] + 1 if result.is_error else 0
+            failed = self._failures.get(result.name, 0) + 1 if result.is_error else 0
             self._failures[result.name] = failed
             most = self._limits.tool_errors
             if most is not None and failed > most:
@@ -275,7 +274,8 @@ class Loop:
     def _note_start(self, call: ToolCall) -> None:
         self._started[call.id] = call
         self._run += 1
-        self._seen[call.name, call.arguments_json] += 1
+        same = call.name, call.arguments_json
+        self._seen[same] = self._seen.get(same, 0) + 1
 
     def _is_repeated(self, call: ToolCall) -> bool:
         return self._seen[call.name, call.arguments_json] >= REPEATED

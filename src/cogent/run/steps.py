@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..chunks import NoticeChunk, RetryChunk, TurnChunk
+from ..errors import ProviderError
 from ..exchange import Interrupted, Wait
 from ..response import Turn
 from ..tools.run_context import RunContext
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 
     from ..call.model_call import ModelCall
     from ..chunks import Chunk
+    from ..messages import Message
     from ..tools.batch import ToolBatch
     from .caller import Caller
-    from .fallback import FallbackCall, FallbackCaller
     from .loop import Action, Loop
 
 __all__ = ("Steps",)
@@ -33,10 +34,12 @@ class Steps:
 
     Args:
         loop: Decides what comes next.
-        caller: The model, tools and connections.
+        caller: The models, tools and connections.
         instructions: Makes the instructions that the run begins with.
 
     Attributes:
+        loop: As given.
+        caller: As given.
         in_turn: The current call has not come to its end.
         direct: That call, where its own steps are all there is to do.
         interrupted: `interrupt` was called.
@@ -45,19 +48,20 @@ class Steps:
     def __init__(
         self,
         loop: Loop,
-        caller: Caller | FallbackCaller,
+        caller: Caller,
         instructions: Callable[[], Awaitable[str]] | None = None,
     ) -> None:
+        self.loop = loop
+        self.caller = caller
         self.in_turn = False
-        self.direct: ModelCall | FallbackCall | None = None
+        self.direct: ModelCall | None = None
         self.interrupted = False
-        self._loop = loop
-        self._caller = caller
         self._instructions = instructions
         self._wait = Wait()  # for what the caller's own functions do
         self._begun = False
         self._next: Action | None = None  # what to do before the current call can go on
-        self._call: ModelCall | FallbackCall | None = None
+        self._call: ModelCall | None = None
+        self._messages: tuple[Message, ...] = ()  # what it was asked
         self._held: TurnChunk | None = None  # the end of the current turn, not shown to hooks yet
         self._batch: ToolBatch | None = None  # the calls of this turn that were started
 
@@ -65,7 +69,7 @@ class Steps:
     def turns(self) -> tuple[Turn, ...]:
         """The turns so far, the current one as far as it has come."""
         if self._call is None or not self.in_turn:
-            return self._loop.turns
+            return self.loop.turns
         call = self._call
         so_far = Turn(
             call.message,
@@ -74,7 +78,7 @@ class Steps:
             headers=call.headers,
             rate_limit=call.rate_limit,
         )
-        return (*self._loop.turns, so_far)
+        return (*self.loop.turns, so_far)
 
     async def step(self) -> list[Chunk]:
         """Do the next step.
@@ -90,8 +94,8 @@ class Steps:
         if not self._begun:
             self._begun = True
             if self._instructions is not None:
-                self._loop.instruct(await self._wait.run(None, self._instructions))
-            self._next = self._loop.begin()
+                self.loop.instruct(await self._wait.run(None, self._instructions))
+            self._next = self.loop.begin()
         if self._next is not None:
             told = await self._prepare(self._next)
             if told:
@@ -106,7 +110,7 @@ class Steps:
         """
         if self.in_turn:
             self.in_turn, self.direct = False, None
-            self._next = self._loop.turn_ended(self._turn(chunk))
+            self._next = self.loop.turn_ended(self._turn(chunk))
         return self._next if isinstance(self._next, Finish) else None
 
     def interrupt(self) -> None:
@@ -122,13 +126,13 @@ class Steps:
             if self._batch is not None:
                 await self._batch.aclose()
                 if not self.in_turn:
-                    self._loop.note_results(tuple(self._batch.results.values()))
+                    self.loop.note_results(tuple(self._batch.results.values()))
         finally:
             try:
                 if self._call is not None:
                     await self._call.aclose()
             finally:
-                await self._caller.aclose()
+                await self.caller.aclose()
 
     async def _prepare(self, action: Action) -> list[Chunk]:
         """Begin what the loop has decided, and give what the reader is told first."""
@@ -139,33 +143,38 @@ class Steps:
             # While tools run, and for the next turn, the connection is free.
             await self._call.aclose()
         messages = action.messages if isinstance(action, CallModel) else ()
-        if self._caller.hooks is not None and isinstance(action, CallModel):
-            hook = partial(self._caller.hooks.before_model, self._context(), messages)
+        if self.caller.hooks is not None and isinstance(action, CallModel):
+            hook = partial(self.caller.hooks.before_model, self._context(), messages)
             messages = tuple(await self._wait.run(None, hook))
         if self.interrupted:  # where it found no wait to end
             raise Interrupted
         if isinstance(action, CallModel):
-            self._call = call = self._caller.call(messages)
-            self.in_turn, self.direct = True, call if self._caller.direct else None
+            self._messages = messages
+            self._call = call = self.caller.call(messages)
+            self.in_turn, self.direct = True, call if self.caller.direct else None
             return [] if action.notice is None else [action.notice]
         return self._start(action) if isinstance(action, RunTools) else []
 
     async def _step_model(self) -> list[Chunk]:
         call = self._call
         assert call is not None
-        held: list[Chunk] = [] if self._held is None else [self._held]
-        chunks = held or self._caller.read(await call.step(eager=self._caller.eager))
+        chunks: list[Chunk] = [] if self._held is None else [self._held]
+        try:
+            chunks = chunks or self.caller.read(await call.step(eager=self.caller.eager))
+        except ProviderError as error:
+            chunks = [self.caller.pass_over(call, error)]
+            self._call = self.caller.call(self._messages)
         last = chunks[-1] if chunks else None
-        if self._caller.hooks is not None and isinstance(last, RetryChunk):
-            hook = partial(self._caller.hooks.on_retry, self._context(), last)
+        if self.caller.hooks is not None and isinstance(last, RetryChunk):
+            hook = partial(self.caller.hooks.on_retry, self._context(), last)
             await self._wait.run(None, hook)
-        if self._caller.hooks is not None and isinstance(last, TurnChunk):
+        if self.caller.hooks is not None and isinstance(last, TurnChunk):
             # All else is handed out first: what a hook may raise does not keep it back.
             self._held = last
             chunks = chunks[:-1] or await self._looked_at(last)
         for ended in call.ended_calls:
-            if self._loop.may_start(ended):
-                self._batch = self._batch or self._caller.batch(self._loop.turn_count + 1)
+            if self.loop.may_start(ended):
+                self._batch = self._batch or self.caller.batch(self.loop.turn_count + 1)
                 self._batch.start(ended)
         if self._batch is None:
             return chunks
@@ -175,8 +184,8 @@ class Steps:
 
     async def _looked_at(self, chunk: TurnChunk) -> list[Chunk]:
         """Show the end of a turn to the hooks, after all else of it was handed out."""
-        assert self._caller.hooks is not None
-        hook = partial(self._caller.hooks.after_model, self._context(), self._turn(chunk))
+        assert self.caller.hooks is not None
+        hook = partial(self.caller.hooks.after_model, self._context(), self._turn(chunk))
         await self._wait.run(None, hook)
         self._held = None
         return [chunk]
@@ -185,10 +194,10 @@ class Steps:
         batch = self._batch
         assert batch is not None
         chunks = await batch.step() if batch.busy else []
-        self._loop.note_results(tuple(batch.results.values()))
+        self.loop.note_results(tuple(batch.results.values()))
         if not batch.busy:
             self._batch = None
-            action = self._loop.tools_ended(tuple(batch.results.values()), batch.errors)
+            action = self.loop.tools_ended(tuple(batch.results.values()), batch.errors)
             self._next = action
             if isinstance(action, Finish):
                 chunks.append(TurnChunk(finish_reason=action.reason, tool_calls=action.pending))
@@ -196,7 +205,7 @@ class Steps:
 
     def _start(self, action: RunTools) -> list[Chunk]:
         """Run the calls of a turn that has ended, as far as they do not run yet."""
-        self._batch = self._batch or self._caller.batch(self._loop.turn_count)
+        self._batch = self._batch or self.caller.batch(self.loop.turn_count)
         for call in action.calls:
             self._batch.start(call)
         told: list[Chunk] = []
@@ -219,4 +228,4 @@ class Steps:
         )
 
     def _context(self) -> RunContext[object]:
-        return RunContext(context=self._caller.context, turn=self._loop.turn_count + 1)
+        return RunContext(context=self.caller.context, turn=self.loop.turn_count + 1)

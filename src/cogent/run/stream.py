@@ -8,7 +8,6 @@ generator, from several tasks in turn, and be closed in any of them.
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Generic
 
@@ -19,17 +18,14 @@ from ..chunks import Chunk
 from ..errors import LimitExceeded, ProviderError, RunError, UsageError
 from ..exchange import Interrupted
 from ..response import OutputT_co, Response, total_usage
-from .steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from types import TracebackType
     from typing import Self
 
     from ..chunks import FinishReason, Metadata, TurnChunk
-    from .caller import Caller
-    from .fallback import FallbackCaller
-    from .loop import Finish, Loop
+    from .loop import Finish
+    from .steps import Steps
 
 __all__ = ("RunStream", "TextStream")
 
@@ -51,16 +47,9 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     the task that waited. One task may wait for a chunk at a time.
     """
 
-    def __init__(
-        self,
-        loop: Loop,
-        caller: Caller | FallbackCaller,
-        instructions: Callable[[], Awaitable[str]] | None = None,
-    ) -> None:
-        self._loop = loop
-        self._caller = caller
-        self._steps = Steps(loop, caller, instructions)
-        self._ready: deque[Chunk] = deque()
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+        self._ready: list[Chunk] = []  # last one first; an empty deque takes 760 bytes
         self._handed = 0
         self._began: float | None = None
         self._first: float | None = None
@@ -69,7 +58,6 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         self._finish_reason: FinishReason | None = None
         self._failure: BaseException | None = None
         self._busy = False
-        self._over = False  # no step is to be done any more
         self._closed = False
         self._entered = False
         self._cancelled = False
@@ -90,7 +78,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             if not self._ready:
                 raise StopAsyncIteration
         self._handed += 1
-        chunk = self._ready.popleft()
+        chunk = self._ready.pop()
         if chunk.kind == "turn":
             end = self._steps.turn_ended(chunk)
             if end is not None:
@@ -124,7 +112,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         """
         if self._closed or self._final is not None:
             return
-        self._cancelled = self._over = True
+        self._cancelled = True
         self._finish_reason = "cancelled"
         self._ready.clear()
         self._steps.interrupt()
@@ -138,7 +126,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             ProviderError: The call failed.
         """
         if not self.started:
-            self._caller.read_whole()
+            self._steps.caller.read_whole()
         async with self:
             async for _ in self:
                 pass
@@ -185,12 +173,12 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         turns = self._steps.turns
         return Response(
             turns=turns,
-            history=self._loop.history,
-            new_from=self._loop.new_from,
+            history=self._steps.loop.history,
+            new_from=self._steps.loop.new_from,
             finish_reason=self._finish_reason,
             metadata=self._final or (turns[-1].metadata if turns else {}),
-            output_form=self._caller.output_form,
-            output_value=self._loop.output,
+            output_form=self._steps.caller.output_form,
+            output_value=self._steps.loop.output,
         )
 
     @property
@@ -223,7 +211,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             raise UsageError("another task is waiting for a chunk of this stream")
         self._busy = True
         try:
-            if self._over:
+            if self._closed or self._final is not None:
                 await self._settle()
                 return
             chunks: list[Chunk] = []
@@ -234,17 +222,14 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
                     raise Interrupted
             if self._first is None or chunks[-1].kind == "turn":
                 self._note_time(chunks)
-            self._ready.extend(chunks)
-        except Interrupted:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._release()
+            self._ready[:0] = reversed(chunks)
+        except BaseException as error:
+            await self._release()  # noqa: ASYNC102 - shields and bounds itself
+            if not isinstance(error, Interrupted):
+                self._note_failure(error)
+                raise
             if not self._cancelled:
                 raise UsageError("this stream was closed by another task") from None
-        except BaseException as error:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._release()
-            self._note_failure(error)
-            raise
         finally:
             self._busy = False
             if self._let_go is not None:
@@ -261,7 +246,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     async def _step(self) -> list[Chunk]:
         if self._began is None:
             self._began = anyio.current_time()
-        seconds = self._caller.total_seconds
+        seconds = self._steps.caller.total_seconds
         if seconds is None:
             return await self._steps.step()
         with anyio.CancelScope(deadline=self._began + seconds):
@@ -286,7 +271,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     def _finish(self, chunk: TurnChunk, action: Finish) -> None:
         """Make a chunk the final one."""
         assert self._first is not None
-        turns = self._loop.turns
+        turns = self._steps.loop.turns
         self._finish_reason = chunk.finish_reason = action.reason
         self._final = chunk.metadata = {
             **turns[-1].metadata,
@@ -295,12 +280,12 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             "first_chunk_seconds": self._first,
             "total_seconds": self._elapsed,
         }
-        chunk.is_final = self._over = True
+        chunk.is_final = True
 
     async def _release(self) -> None:
         if self._closed:
             return
-        self._closed = self._over = True
+        self._closed = True
         with anyio.move_on_after(CLOSE_SECONDS, shield=True):
             await self._steps.aclose()
 

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import inspect
 import re
+from copy import copy
 from functools import cached_property, update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, overload
 
 from ..errors import ConfigurationError
 from ..messages import ToolSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from typing import Unpack
 
     from .signature import ToolSignature
 
-__all__ = ("MAX_MEDIA_BYTES", "MAX_RESULT_CHARACTERS", "AnyTool", "Tool", "tool", "toolset")
+__all__ = (
+    "MAX_MEDIA_BYTES",
+    "MAX_RESULT_CHARACTERS",
+    "AnyTool",
+    "Tool",
+    "ToolOptions",
+    "tool",
+    "toolset",
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -28,6 +38,19 @@ MAX_MEDIA_BYTES = 5_000_000
 
 Providers take about as much of one image; a larger one would have each further request refused.
 """
+
+
+class ToolOptions(TypedDict, total=False):
+    """What may be said of a tool beside its function; see `Tool`."""
+
+    name: str | None
+    description: str | None
+    parameters: Mapping[str, object] | None
+    timeout: float | None
+    requires_approval: bool
+    max_result_characters: int
+    max_media_bytes: int
+
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -120,16 +143,12 @@ class Tool(Generic[P, R]):
         """Bind a method to its object."""
         if instance is None:
             return self
-        return Tool(
-            self.function.__get__(instance, owner),
-            name=self.name,
-            description=self._description,
-            parameters=self._parameters,
-            timeout=self.timeout,
-            requires_approval=self.requires_approval,
-            max_result_characters=self.max_result_characters,
-            max_media_bytes=self.max_media_bytes,
-        )
+        bound: Tool[..., R] = copy(self)
+        bound.function = self.function.__get__(instance, owner)
+        update_wrapper(bound, bound.function, updated=())
+        for cached in ("signature", "spec"):  # the object is no parameter any more
+            vars(bound).pop(cached, None)
+        return bound
 
     def __repr__(self) -> str:
         return f"Tool({self.name!r})"
@@ -143,29 +162,11 @@ def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 
 
 @overload
-def tool(
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    parameters: Mapping[str, object] | None = None,
-    timeout: float | None = None,
-    requires_approval: bool = False,
-    max_result_characters: int = MAX_RESULT_CHARACTERS,
-    max_media_bytes: int = MAX_MEDIA_BYTES,
-) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
+def tool(**options: Unpack[ToolOptions]) -> Callable[[Callable[P, R]], Tool[P, R]]: ...
 
 
 def tool(
-    function: Callable[P, R] | None = None,
-    /,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-    parameters: Mapping[str, object] | None = None,
-    timeout: float | None = None,
-    requires_approval: bool = False,
-    max_result_characters: int = MAX_RESULT_CHARACTERS,
-    max_media_bytes: int = MAX_MEDIA_BYTES,
+    function: Callable[P, R] | None = None, /, **options: Unpack[ToolOptions]
 ) -> Tool[P, R] | Callable[[Callable[P, R]], Tool[P, R]]:
     """Make a function, sync or async, a tool; a method likewise.
 
@@ -173,22 +174,14 @@ def tool(
 
         @tool
         def search(query: str, limit: int = 5) -> list[str]:
-            \"\"\"Search for information.
+            \"\"\"Search for information.\"\"\"
 
-    Args:
-                query: What to look for.
-                limit: Most results.
-            \"\"\"
+        @tool(timeout=10)
+        async def fetch(url: str) -> str: ...
 
     Args:
         function: The function; see `Tool`.
-        name: See `Tool`.
-        description: See `Tool`.
-        parameters: See `Tool`.
-        timeout: See `Tool`.
-        requires_approval: See `Tool`.
-        max_result_characters: See `Tool`.
-        max_media_bytes: See `Tool`.
+        options: As for `Tool`.
 
     Raises:
         ConfigurationError: The name cannot be a tool's. A signature that no model could call is
@@ -196,16 +189,7 @@ def tool(
     """
 
     def made(function: Callable[P, R]) -> Tool[P, R]:
-        return Tool(
-            function,
-            name=name,
-            description=description,
-            parameters=parameters,
-            timeout=timeout,
-            requires_approval=requires_approval,
-            max_result_characters=max_result_characters,
-            max_media_bytes=max_media_bytes,
-        )
+        return Tool(function, **options)
 
     return made if function is None else made(function)
 
