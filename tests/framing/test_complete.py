@@ -26,7 +26,7 @@ FRAMERS = {
 @pytest.mark.parametrize("kind", FRAMERS)
 @given(data=st.data())
 def test_uncut_frames_are_the_frames(kind, data):
-    """Each piece that is given ends where a frame does, and cut apart they are what `feed` gives."""
+    """Each piece that is given ends where a frame does; cut apart, all are what `feed` gives."""
     make, end = FRAMERS[kind]
     body = data.draw(inputs)
     uncut = make()

@@ -11,6 +11,7 @@ import threading
 import weakref
 from contextlib import contextmanager, nullcontext
 from queue import SimpleQueue
+from types import SimpleNamespace
 
 import pytest
 
@@ -277,8 +278,11 @@ def test_cancel_wakes_the_run():
 
 @pytest.mark.parametrize("stop", ["cancel", "close"])
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_stopped_by_a_tool(stop, kind):
-    """A tool may stop its run, from the run's own thread too."""
+def test_stopped_by_a_tool(stop, kind, monkeypatch):
+    """A tool may stop its run, from the run's own thread too, whenever others get their turn."""
+    if kind == "async":
+        late = SimpleNamespace(start=lambda: None)
+        monkeypatch.setattr("cogent.run.sync.Thread", lambda target: late)
 
     def tell() -> str:
         getattr(stream, stop)()

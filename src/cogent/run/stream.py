@@ -139,14 +139,22 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         a task that waits for a chunk is woken, with a `UsageError`.
         """
         if self._busy:
-            if self._let_go is None:
-                self._let_go = anyio.Event()
-            self._steps.interrupt()
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
-                await self._let_go.wait()
+                await self.wake().wait()
             return
         self._ready.clear()
         await self._release()
+
+    def wake(self) -> anyio.Event:
+        """Have the task that waits for a chunk close the stream; it gets a `UsageError`.
+
+        Returns:
+            What is set once it has.
+        """
+        if self._let_go is None:
+            self._let_go = anyio.Event()
+        self._steps.interrupt()
+        return self._let_go
 
     async def __aenter__(self) -> Self:
         if self._entered:

@@ -95,7 +95,9 @@ class SyncRunStream(Iterable[Chunk], Generic[OutputT_co]):
         A thread that waits for a chunk is woken, with a `UsageError`.
         """
         if get_ident() == self._thread_id:
-            # A tool, or the garbage collector: this thread cannot wait for its own end.
+            # A tool, or the garbage collector: this thread cannot wait for its own end. But the
+            # run goes no further, however late the other thread gets its turn.
+            self._stream.wake()
             Thread(target=self.close).start()
             return
         with self._lock:
