@@ -93,8 +93,7 @@ class OpenAIChatDecoder(AdditionsDecoder):
         self._sources(document, chunks)
         groq = obj(document.get("x_groq"))
         if groq:
-            if not obj(document.get("usage")):
-                self._note_usage(obj(groq.get("usage")))
+            self._note_usage(obj(groq.get("usage")))
             # Groq tells of a failed generation in a chunk that is otherwise like any other.
             self._check_error(groq)
 
