@@ -17,6 +17,7 @@ import anyio
 
 from ..errors import ProviderError, UsageError, quoted
 from ..hosts import is_loopback
+from .content_coding import Content
 from .faults import (
     body_fault,
     forget_locals,
@@ -29,7 +30,7 @@ from .guard import check_allowed
 from .http2 import reset_left_streams
 from .own_client import OwnClients
 from .port import DeadlineReached, Head, Interrupted
-from .rules import CLOSE_SECONDS, MAX_BODY_BYTES, decoder_for, illegal_header, too_long
+from .rules import CLOSE_SECONDS, illegal_header
 from .slots import Slot, Slots
 from .start import safe_start
 from .wait import Wait
@@ -37,7 +38,6 @@ from .wait import Wait
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .content_coding import ContentDecoder
     from .port import Call
     from .watchdog import Socket, Watchdog
 
@@ -157,8 +157,7 @@ class HTTPXExchange:
         self._response: _Response | None = None
         self._body: AsyncIterator[bytes] | None = None
         self._whole = False
-        self._decoder: ContentDecoder | None = None
-        self._left = MAX_BODY_BYTES
+        self._content: Content | None = None
         self._wait = Wait()
 
     async def head(self, deadline: float | None) -> Head:
@@ -184,7 +183,7 @@ class HTTPXExchange:
         headers = {name.lower(): value for name, value in response.headers.items()}
         # The library's own decoder gives all that a read unpacks to at once, and would abandon its
         # generators where the data is broken.
-        self._decoder = decoder_for(headers)
+        self._content = Content(headers)
         self._body = response.aiter_raw()
         if self._watchdog is not None:
             sock = _own_socket(response)
@@ -193,30 +192,25 @@ class HTTPXExchange:
 
     async def receive(self, deadline: float | None) -> bytes:
         """Wait for the next bytes of the body; ``b""`` at its end."""
-        body, decoder = self._body, self._decoder
-        if body is None:
+        body, content = self._body, self._content
+        if body is None or content is None:
             return b""
         try:
-            data = decoder.step() if decoder is not None else b""
+            data = content.rest() if content.packed else b""
             while not data:
                 with self._wait.until(deadline):
                     data = await body.__anext__()
-                if decoder is not None:
-                    data = decoder.unpack(data)
+                data = content.take(data)
+            return data
         except (DeadlineReached, Interrupted, ProviderError):
             raise
         except StopAsyncIteration:
             self._body, self._whole = None, True
-            if decoder is not None:
-                decoder.close()
+            content.close()
             return b""
         except Exception as error:
             forget_locals(error)
             raise body_fault(error) from error
-        self._left -= len(data)
-        if self._left < 0:
-            raise too_long()
-        return data
 
     def interrupt(self) -> None:
         """Make the wait that is in progress, or the next one, raise `Interrupted`."""
