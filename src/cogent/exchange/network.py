@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from .rules import CLOSE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,8 +21,6 @@ __all__ = ("put_under",)
 
 WRITE_SECONDS = 10.0
 """How long a server may refuse to take one write of HTTP/2, which is 16 KiB at most."""
-
-CLOSE_SECONDS = 2.0
 
 
 def put_under(client: Any, *, whole_writes: bool) -> None:

@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from .http2 import innermost_connections, keep_out_of_the_table, pool_of, share_connections
+from .rules import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 __all__ = ("safe_start",)
-
-_CLOSE_SECONDS = 2.0
 
 # Between these there are one write at most, and locks that are free.
 _SHIELDED = {
@@ -58,7 +57,7 @@ def safe_start(
         if event.endswith(".connect_tcp.complete"):
             stream = info["return_value"]
         elif event.endswith(".start_tls.failed") and stream is not None:
-            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await stream.aclose()
         elif event == "http2.send_request_headers.started":
             keep_out_of_the_table(pool_of(client, url))
