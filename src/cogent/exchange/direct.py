@@ -182,7 +182,7 @@ class DirectExchange:
             connection = await self._pool.connect(self._origin, self._call.connect_timeout)
         self._connection = connection
         try:
-            return await ask(connection.stream, self._call)
+            return await ask(connection.stream, self._origin, self._call)
         except BaseException as error:
             forget_locals(error)
             raise
