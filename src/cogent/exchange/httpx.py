@@ -32,7 +32,7 @@ from .own_client import OwnClients
 from .port import DeadlineReached, Head, Interrupted
 from .rules import CLOSE_SECONDS, illegal_header
 from .slots import Slot, Slots
-from .start import safe_start
+from .start import Start
 from .wait import Wait
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ class HTTPXExchange:
         self._slot = slot
         self._watchdog = watchdog
         self._request: Any = None  # the library's own type
+        self._start: Start | None = None
         self._response: _Response | None = None
         self._body: AsyncIterator[bytes] | None = None
         self._whole = False
@@ -230,9 +231,9 @@ class HTTPXExchange:
             if response is not None:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                     await response.aclose()
-            if self._request is not None and not self._whole:
+            if self._start is not None and not self._whole:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
-                    await reset_left_streams(self._client, self._request)
+                    await reset_left_streams(self._start.connection, self._request)
         finally:
             if self._slot is not None:
                 self._slot.release()
@@ -252,8 +253,7 @@ class HTTPXExchange:
         body = self._request.stream.__class__
         self._request.stream = _without_generator(body)(call.body)
         with anyio.CancelScope() as scope:
-            trace = safe_start(self._client, self._request.url, scope)
-            self._request.extensions["trace"] = trace
+            self._start = Start(self._client, self._request, scope)
             try:
                 return await self._client.send(self._request, stream=True, follow_redirects=False)
             except BaseException as error:
