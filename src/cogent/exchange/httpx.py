@@ -142,6 +142,20 @@ class HTTPXTransport:
 class HTTPXExchange:
     """One request and its answer; see `cogent.exchange.Exchange`."""
 
+    __slots__ = (
+        "_body",
+        "_call",
+        "_client",
+        "_content",
+        "_request",
+        "_response",
+        "_slot",
+        "_start",
+        "_wait",
+        "_watchdog",
+        "_whole",
+    )
+
     def __init__(
         self,
         client: HTTPClient,
@@ -252,14 +266,12 @@ class HTTPXExchange:
         )
         body = self._request.stream.__class__
         self._request.stream = _without_generator(body)(call.body)
-        with anyio.CancelScope() as scope:
-            self._start = Start(self._client, self._request, scope)
+        with Start(self._client, self._request) as self._start:
             try:
                 return await self._client.send(self._request, stream=True, follow_redirects=False)
             except BaseException as error:
                 forget_locals(error)
                 raise
-        raise AssertionError  # nobody cancels this scope
 
 
 def _own_socket(response: _Response) -> Socket | None:

@@ -28,6 +28,7 @@ from .rules import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Self
 
 __all__ = ("Start",)
 
@@ -48,28 +49,41 @@ _SENT = frozenset(event for event in _SHIELDED if ".send_" in event)
 
 
 class Start:
-    """Looks after a request until it is sent, as the ``trace`` extension of it.
+    """Looks after a request while it is sent within a ``with`` block, as its ``trace`` extension.
 
     It looks at the connection of its own request alone: a pool may hold thousands.
 
     Args:
         client: An ``httpx.AsyncClient``, or one of ``httpx2``.
         request: The request, which it will send.
-        scope: The scope in which it is sent.
 
     Attributes:
         connection: What the request is sent on, without what tunnels or picks the protocol around
             it; a bare stream before there is a protocol, and ``None`` before that.
     """
 
-    def __init__(self, client: Any, request: Any, scope: anyio.CancelScope) -> None:
+    __slots__ = ("_pool", "_scope", "connection")
+
+    def __init__(self, client: Any, request: Any) -> None:
         self.connection: Any = None
         self._pool = _pool_of(client, request.url)
-        self._scope = scope
+        self._scope: anyio.CancelScope | None = None
         request.extensions["trace"] = self
+
+    def __enter__(self) -> Self:
+        self._scope = anyio.CancelScope()
+        self._scope.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        scope, self._scope = self._scope, None  # which holds more than a stream should, and others
+        if scope is not None:
+            scope.__exit__(*error)
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Take an event of the library."""
+        if self._scope is None:
+            return
         self._scope.shield = _SHIELDED.get(event, self._scope.shield)
         if event.endswith(".connect_tcp.complete"):
             self.connection = info["return_value"]
