@@ -43,7 +43,6 @@ _SHIELDED = {
 }
 """From, and until, which events a call must not be cancelled."""
 
-
 _SENT = frozenset(event for event in _SHIELDED if ".send_" in event)
 """The request is about to be sent, or what comes before it on a new connection."""
 
@@ -76,9 +75,10 @@ class Start:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        scope, self._scope = self._scope, None  # which holds more than a stream should, and others
+        # The library keeps this as long as the answer; a scope would keep those around it too.
+        scope, self._scope = self._scope, None
         if scope is not None:
-            scope.__exit__(*error)
+            scope.__exit__(*error)  # nobody cancels it
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Take an event of the library."""
