@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ssl
 from contextlib import asynccontextmanager, nullcontext
 from types import SimpleNamespace
@@ -56,6 +57,7 @@ async def test_an_answer_that_nobody_asked_for(serve, certificates, library, pro
     assert server.accepted == 3
 
 
+@pytest.mark.scorecard(44)
 async def test_cancelled_on_the_way_to_tls(serve, certificates, library, proxy):
     """Wherever that is, the pool has no connection left that is of no use."""
     server = serve(forever(read, send(document(200, b"one"))), tls=certificates.for_server())
@@ -85,6 +87,22 @@ async def test_a_stream_that_is_left(certificates, library, proxy):
             assert await rest(stays) == b"onetwo"
             await stays.aclose()
         assert len(server.clients) == 1
+
+
+async def test_a_stream_that_is_held_keeps_no_scope(serve, certificates, library):
+    """Each would hold a kilobyte, and those around it, up to the end of the answer."""
+
+    def scopes() -> int:
+        gc.collect()
+        return sum(issubclass(type(found), anyio.CancelScope) for found in gc.get_objects())
+
+    server = serve([read, send(document(200, b"one"))])
+    async with opened(library, certificates) as transport:
+        before = scopes()
+        exchange = transport.exchange(Call(server.url, {}, b"hi"))
+        await exchange.head(anyio.current_time() + 5)
+        assert scopes() == before
+        await exchange.aclose()
 
 
 class Busy:
