@@ -75,7 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "call.shared": {"call.model_call", "call.quota"},
     "call.tries": {"auth", "call.deadlines", "call.retry", "call.shared", "errors", "exchange"}
     | {"providers", "wire"},
-    "exchange": {"errors", "exchange", "exchange.body", "hosts"},
+    "exchange": {"errors", "exchange", "exchange.body", "exchange.content_coding", "hosts"},
     # pure
     "call.answer": {"chunks", "errors", "framing", "wire"},
     "call.content": {"chunks"},
@@ -85,6 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "chunks": {"messages"},
     "errors": {"rate_limit", "response"},
     "exchange.body": {"errors"},
+    "exchange.content_coding": {"errors"},
     "framing": {"errors", "framing"},
     "history": {"errors", "messages"},
     "hosts": set(),
@@ -105,7 +106,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": {"chunks", "errors", "framing", "lazy_names", "messages", "settings", "wire"},
 }
 PURE = {"call.answer", "call.content", "call.deadlines", "call.quota", "call.retry", "chunks"}
-PURE |= {"errors", "exchange.body", "framing", "history"}
+PURE |= {"errors", "exchange.body", "exchange.content_coding", "framing", "history"}
 PURE |= {"messages", "output.partial_json", "output.strict_schema", "rate_limit", "response"}
 PURE |= {"hosts", "lazy_names", "run.limits", "run.loop", "run.pending", "settings", "trim", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}

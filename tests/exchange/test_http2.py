@@ -21,6 +21,8 @@ from tests.support.cancelling import CancelledAt, cancelled_at_each_wait
 from tests.support.http2_server import HTTP2Server
 from tests.support.script_server import document, forever, read, send
 
+from .reading import rest
+
 KEY = "sk-never-shown"
 
 
@@ -53,13 +55,6 @@ async def begun(transport, server, body: bytes = b"prompt"):
         yield exchange
     finally:
         await exchange.aclose()
-
-
-async def rest(exchange) -> bytes:
-    body = b""
-    while data := await exchange.receive(anyio.current_time() + 5):
-        body += data
-    return body
 
 
 async def test_many_streams(server, certificates):

@@ -38,6 +38,8 @@ from tests.support.script_server import (
 )
 from tests.support.transports import KINDS, opened
 
+from .reading import whole
+
 KEY = "sk-never-shown"
 
 
@@ -50,18 +52,6 @@ async def transport(request):
     """Give a transport on our own connections, or on a caller's client of either library."""
     async with opened(request.param, slots=Slots(9, 2)) as made:
         yield made
-
-
-async def whole(exchange) -> bytes:
-    """Read an answer to its end; close, whatever comes of it."""
-    body = b""
-    try:
-        await exchange.head(anyio.current_time() + 5)
-        while data := await exchange.receive(anyio.current_time() + 5):
-            body += data
-    finally:
-        await exchange.aclose()
-    return body
 
 
 BEFORE_THE_HEAD = {

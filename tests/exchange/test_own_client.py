@@ -9,7 +9,6 @@ import traceback
 from contextlib import asynccontextmanager
 from importlib import util
 
-import anyio
 import pytest
 
 from cogent.errors import ConfigurationError, ConnectFailed
@@ -19,6 +18,8 @@ from cogent.exchange.own_client import OwnClients
 from tests.support.cancelling import cancelled_at_each_wait
 from tests.support.proxy import Proxy
 from tests.support.script_server import document, forever, read, send
+
+from .reading import whole
 
 HELLO = forever(read, send(document(200, b"Hello")))
 SECRET = "open-sesame"
@@ -34,17 +35,8 @@ async def opened(**options):
         await transport.aclose()
 
 
-async def whole(transport, url: str) -> bytes:
-    exchange = transport.exchange(Call(url, {}, b"prompt"))
-    body = b""
-    try:
-        answer = await exchange.head(anyio.current_time() + 5)
-        assert answer.status == 200
-        while data := await exchange.receive(anyio.current_time() + 5):
-            body += data
-    finally:
-        await exchange.aclose()
-    return body
+async def ask(transport, url: str) -> bytes:
+    return await whole(transport.exchange(Call(url, {}, b"prompt")))
 
 
 def shown(error: BaseException) -> str:
@@ -61,7 +53,7 @@ async def test_private_ca(serve, certificates):
     context = ssl.create_default_context(cafile=certificates.ca)
     for verify in (certificates.ca, str(certificates.ca), context):
         async with opened(verify=verify) as transport:
-            assert await whole(transport, server.url) == b"Hello"
+            assert await ask(transport, server.url) == b"Hello"
 
 
 async def test_unknown_ca(serve, certificates):
@@ -69,7 +61,7 @@ async def test_unknown_ca(serve, certificates):
     server = serve(HELLO, tls=certificates.for_server())
     async with opened() as transport:
         with pytest.raises(ConnectFailed, match=r"not trusted.*verify=") as caught:
-            await whole(transport, server.url)
+            await ask(transport, server.url)
     assert caught.value.retryable is False
     assert not server.requests
 
@@ -79,7 +71,7 @@ async def test_client_certificate(serve, certificates):
     server = serve(HELLO, tls=certificates.for_server(ask_client=True))
     for cert in (certificates.client, (certificates.client, certificates.client)):
         async with opened(verify=certificates.ca, cert=cert) as transport:
-            assert await whole(transport, server.url) == b"Hello"
+            assert await ask(transport, server.url) == b"Hello"
 
 
 async def test_no_client_certificate(serve, certificates):
@@ -87,7 +79,7 @@ async def test_no_client_certificate(serve, certificates):
     server = serve(HELLO, tls=certificates.for_server(ask_client=True))
     async with opened(verify=certificates.ca) as transport:
         with pytest.raises(ConnectFailed, match="cert=") as caught:
-            await whole(transport, server.url)
+            await ask(transport, server.url)
     assert caught.value.retryable is False
     assert not server.requests
 
@@ -98,7 +90,7 @@ async def test_cancelled_while_it_connects_by_a_proxy(serve, certificates):
 
     async def one() -> bytes:
         async with opened(verify=context, proxy=proxy.url()) as transport:
-            return await whole(transport, server.url)
+            return await ask(transport, server.url)
 
     context = ssl.create_default_context(cafile=certificates.ca)
     with Proxy() as proxy:
@@ -113,7 +105,7 @@ async def test_forward_proxy(serve):
     server = serve(HELLO)
     with Proxy() as proxy:
         async with opened(proxy=proxy.url()) as transport:
-            assert await whole(transport, server.url) == b"Hello"
+            assert await ask(transport, server.url) == b"Hello"
         assert proxy.heads[0].startswith(f"POST {server.url} ")
 
 
@@ -124,7 +116,7 @@ async def test_tunnel(serve, certificates, tls):
     server = serve(HELLO, tls=context)
     with Proxy(tls=context if tls else None) as proxy:
         async with opened(proxy=proxy.url(), verify=certificates.ca) as transport:
-            assert await whole(transport, server.url) == b"Hello"
+            assert await ask(transport, server.url) == b"Hello"
         assert proxy.heads[0].startswith(f"CONNECT {server.origin} ")
 
 
@@ -144,7 +136,7 @@ async def test_proxy_refuses(serve, certificates, caplog, tls, refusal, retryabl
     with Proxy(refusal) as proxy:
         async with opened(proxy=proxy.url(f"me:{SECRET}@"), verify=certificates.ca) as transport:
             with pytest.raises(ConnectFailed, match=refusal) as caught:
-                await whole(transport, server.url)
+                await ask(transport, server.url)
             assert SECRET not in repr(transport._own) + repr(vars(transport._make))
         login = base64.b64encode(f"me:{SECRET}".encode()).decode()
         assert f"proxy-authorization: basic {login}".lower() in proxy.heads[0].lower()
@@ -159,7 +151,7 @@ async def test_proxy_is_not_there(serve):
     """A proxy that cannot be reached is a connection in vain, and may come back."""
     async with opened(proxy=f"http://me:{SECRET}@127.0.0.1:1") as transport:
         with pytest.raises(ConnectFailed) as caught:
-            await whole(transport, "https://api.test/v1")
+            await ask(transport, "https://api.test/v1")
     assert caught.value.retryable
     assert SECRET not in shown(caught.value)
 
@@ -170,11 +162,11 @@ async def test_proxy_of_the_environment(serve, monkeypatch):
     with Proxy("407 No") as proxy, Proxy() as other:
         monkeypatch.setenv("HTTP_PROXY", proxy.url())
         async with opened() as transport:
-            assert await whole(transport, server.url) == b"Hello"
+            assert await ask(transport, server.url) == b"Hello"
             with pytest.raises(ConnectFailed, match="407"):
-                await whole(transport, "http://api.test/v1")
+                await ask(transport, "http://api.test/v1")
         async with opened(proxy=other.url()) as transport:
-            assert await whole(transport, server.url) == b"Hello"
+            assert await ask(transport, server.url) == b"Hello"
         assert (len(proxy.heads), len(other.heads)) == (1, 1)
 
 

@@ -13,6 +13,7 @@ from tests.support.script_server import LAST, fin, forever, head, part, read, re
 from tests.support.transports import KINDS, opened
 
 from .fake import HANG, FakeTransport
+from .reading import rest
 
 
 class OnSockets:
@@ -67,20 +68,13 @@ def port(request, serve):
     return OnSockets(serve, kind, watched=bool(watched))
 
 
-async def body_of(exchange) -> bytes:
-    body = b""
-    while data := await exchange.receive(None):
-        body += data
-    return body
-
-
 async def test_head_and_body(port):
     """The head has lower-case names; the body comes as it is, then ``b""`` as often as asked."""
     async with port.playing(b"one", b"two", end="exact") as transport:
         exchange = transport.exchange(port.call())
         answer = await exchange.head(None)
         assert (answer.status, answer.headers["x-request-id"]) == (200, "r-1")
-        assert await body_of(exchange) == b"onetwo"
+        assert await rest(exchange) == b"onetwo"
         assert await exchange.receive(None) == b""
         await exchange.aclose()
 
@@ -91,7 +85,7 @@ async def test_exact_end_gives_the_connection_back(port):
         for _ in range(3):
             exchange = transport.exchange(port.call())
             await exchange.head(None)
-            assert await body_of(exchange) == b"one"
+            assert await rest(exchange) == b"one"
             await exchange.aclose()
         assert await port.connections() == 1
 
@@ -116,7 +110,7 @@ async def test_broken_body(port, end):
         exchange = transport.exchange(port.call())
         await exchange.head(None)
         with pytest.raises(StreamInterrupted):
-            await body_of(exchange)
+            await rest(exchange)
         await exchange.aclose()
 
 

@@ -124,8 +124,7 @@ async def test_a_compressed_body_that_is_cut_short_is_not_whole(serve):
 @pytest.mark.scorecard(65)
 async def test_a_body_has_an_end(serve, http_client, monkeypatch):
     """All that is kept of an answer is bounded, though no event is large."""
-    for module in (exchange.rules, exchange.httpx, exchange.direct):
-        monkeypatch.setattr(module, "MAX_BODY_BYTES", MIB)
+    monkeypatch.setattr(exchange.content_coding, "MAX_BODY_BYTES", MIB)
     server = serve([read, send(head()), send_for_ever(part(said("more ") * 100))])
     with pytest.raises(BadResponse, match="limit of 1048576 bytes") as caught:
         await model(server, http_client).complete("hi")

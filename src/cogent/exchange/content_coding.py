@@ -1,16 +1,24 @@
-"""Bodies that come compressed though ``identity`` was asked for: gzip and zlib, in small steps.
+"""What bodies hold: up to a limit, and unpacked, though ``identity`` was asked for.
 
-300 KB of gzip can hold 300 MB. So no step gives more than `STEP_BYTES`, and a body that unpacks
-to far more than was sent is refused: no answer of a model is that monotonous.
+300 KB of gzip can hold 300 MB. So it is unpacked in steps, none of which gives more than
+`STEP_BYTES`, and a body that unpacks to far more than was sent is refused: no answer of a model is
+that monotonous.
 """
 
 from __future__ import annotations
 
 import zlib
+from typing import TYPE_CHECKING
 
-from ..errors import BadResponse, StreamInterrupted
+from ..errors import BadResponse, StreamInterrupted, quoted
 
-__all__ = ("ContentDecoder",)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ("Content",)
+
+MAX_BODY_BYTES = 1024 * 1024 * 1024
+"""Most bytes of one answer, unpacked: what an answer comes to is held in memory."""
 
 STEP_BYTES = 64 * 1024
 """Most bytes that one step gives."""
@@ -23,7 +31,67 @@ Events that differ in one token are packed 20 to 40 times smaller.
 """
 
 
-class ContentDecoder:
+class Content:
+    """What one body holds.
+
+    Args:
+        headers: Of the answer, names in lower case.
+
+    Attributes:
+        packed: It has to be unpacked, so one `take` may not give all that came.
+
+    Raises:
+        BadResponse: Its length is told in two ways, or it has an encoding that was not asked for.
+    """
+
+    __slots__ = ("_decoder", "_left", "packed")
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._decoder = _decoder_for(headers)
+        self.packed = self._decoder is not None
+        self._left = MAX_BODY_BYTES
+
+    def take(self, data: bytes) -> bytes:
+        """Take the next bytes, once there is no `rest` of those before, and give what they hold.
+
+        Raises:
+            BadResponse: That is too much.
+            zlib.error: It is neither gzip nor zlib, or damaged.
+        """
+        if self._decoder is not None:
+            data = self._decoder.step(data)
+        self._left -= len(data)
+        if self._left < 0:
+            raise BadResponse(f"the body goes on beyond the limit of {MAX_BODY_BYTES} bytes")
+        return data
+
+    def rest(self) -> bytes:
+        """Give more of what was taken; ``b""`` where there is no more. It raises as `take`."""
+        return self.take(b"")
+
+    def close(self) -> None:
+        """End the body.
+
+        Raises:
+            StreamInterrupted: What is packed is cut short.
+        """
+        if self._decoder is not None:
+            self._decoder.close()
+
+
+def _decoder_for(headers: Mapping[str, str]) -> _Decoder | None:
+    if {"content-length", "transfer-encoding"} <= headers.keys():
+        # RFC 9112, section 6.3: so answers are smuggled.
+        raise BadResponse("the answer tells its length in two ways, as chunks and as a number")
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding in ("gzip", "deflate"):
+        return _Decoder()
+    if encoding in ("", "identity"):
+        return None
+    raise BadResponse(f"the answer is encoded as {quoted(encoding)}, which was not asked for")
+
+
+class _Decoder:
     """Unpacks one body, all of whose members (RFC 1952, section 2.2) are read."""
 
     def __init__(self) -> None:
@@ -32,40 +100,23 @@ class ContentDecoder:
         self._full = False  # the last step gave all it may, so there may be more without input
         self._received = self._given = 0
 
-    def feed(self, data: bytes) -> None:
-        """Take the next bytes; all before them must have been taken out with `step`."""
+    def step(self, data: bytes) -> bytes:
+        """Take the next bytes, and give what comes next; ``b""`` where it takes more of them."""
         self._packed += data
         self._received += len(data)
-
-    def step(self) -> bytes:
-        """Give what comes next; ``b""`` where more must be fed.
-
-        Raises:
-            BadResponse: It unpacks to too much.
-            zlib.error: It is neither gzip nor zlib, or damaged.
-        """
         while self._packed or (self._full and not self._member.eof):
             if self._member.eof:
                 self._member = _member()
-            data = self._member.decompress(self._packed, STEP_BYTES)
+            unpacked = self._member.decompress(self._packed, STEP_BYTES)
             self._packed = self._member.unconsumed_tail or self._member.unused_data
-            self._full = len(data) == STEP_BYTES
-            if data:
-                self._count(data)
-                return data
+            self._full = len(unpacked) == STEP_BYTES
+            if unpacked:
+                self._count(unpacked)
+                return unpacked
         return b""
 
-    def unpack(self, data: bytes) -> bytes:
-        """Take the next bytes, and give what comes of them first; see `feed` and `step`."""
-        self.feed(data)
-        return self.step()
-
     def close(self) -> None:
-        """End the body.
-
-        Raises:
-            StreamInterrupted: It ends within a member.
-        """
+        """End the body, which must not be within a member."""
         if self._received and not self._member.eof:
             raise StreamInterrupted("the compressed body is cut short")
 

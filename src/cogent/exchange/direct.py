@@ -13,12 +13,13 @@ import anyio
 
 from ..errors import NoResponse, ProviderError, UsageError, quoted
 from ..hosts import is_loopback
+from .content_coding import Content
 from .direct_head import ask, origin_of
 from .direct_pool import Pool
 from .faults import body_fault, connect_fault, forget_locals, head_fault, malformed, shows_headers
 from .guard import check_allowed
 from .port import DeadlineReached, Head, Interrupted
-from .rules import MAX_BODY_BYTES, decoder_for, illegal_header, too_long
+from .rules import illegal_header
 from .wait import Wait
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..errors import CogentError
-    from .content_coding import ContentDecoder
     from .direct_head import Answer
     from .direct_pool import Connection, Origin
     from .port import Call, Exchange, Transport
@@ -105,8 +105,7 @@ class DirectExchange:
         self._wait = Wait()
         self._connection: Connection | None = None
         self._answer: Answer | None = None
-        self._decoder: ContentDecoder | None = None
-        self._left = MAX_BODY_BYTES
+        self._content: Content | None = None
 
     async def head(self, deadline: float | None) -> Head:
         """Send the request and wait for the head of the answer."""
@@ -121,7 +120,7 @@ class DirectExchange:
             fault = self._fault(error)
             fault.__cause__ = None if shows_headers(error) else error
         else:
-            self._decoder = decoder_for(answer.headers)
+            self._content = Content(answer.headers)
             self._answer = answer
             if self._watchdog is not None and self._connection is not None:
                 self._wait.watch = self._watchdog.watch(self._connection.socket)
@@ -130,25 +129,24 @@ class DirectExchange:
 
     async def receive(self, deadline: float | None) -> bytes:
         """Wait for the next bytes of the body; ``b""`` at its end."""
-        answer, connection = self._answer, self._connection
-        if answer is None or connection is None:
+        answer, connection, content = self._answer, self._connection, self._content
+        if answer is None or connection is None or content is None:
             return b""
-        body, decoder, stream = answer.body, self._decoder, connection.stream
+        body, stream = answer.body, connection.stream
         try:
-            data = b"" if decoder is None else decoder.step()
+            data = content.rest() if content.packed else b""
             while not data:
                 if answer.begun:
                     data, answer.begun = answer.begun, b""
                 elif body.over:
                     body.check()
-                    if decoder is not None:
-                        decoder.close()
+                    content.close()
                     return b""
                 else:
                     with self._wait.until(deadline):
                         data = body.feed(await stream.receive())
-                if data and decoder is not None:
-                    data = decoder.unpack(data)
+                data = content.take(data)
+            return data
         except (DeadlineReached, Interrupted, ProviderError):
             raise
         except anyio.EndOfStream:
@@ -157,10 +155,6 @@ class DirectExchange:
         except Exception as error:
             forget_locals(error)
             raise body_fault(error) from error
-        self._left -= len(data)
-        if self._left < 0:
-            raise too_long()
-        return data
 
     def interrupt(self) -> None:
         """Make the wait that is in progress, or the next one, raise `Interrupted`."""
@@ -188,7 +182,7 @@ class DirectExchange:
             connection = await self._pool.connect(self._origin, self._call.connect_timeout)
         self._connection = connection
         try:
-            return await ask(connection.stream, self._call)
+            return await ask(connection.stream, self._origin, self._call)
         except BaseException as error:
             forget_locals(error)
             raise

@@ -70,7 +70,7 @@ def origin_of(url: str) -> Origin:
     return Origin(parts.scheme == "https", host, port)
 
 
-async def ask(stream: ByteStream, call: Call) -> Answer:
+async def ask(stream: ByteStream, origin: Origin, call: Call) -> Answer:
     """Send a request, and read the head of its answer. Interim answers are passed over.
 
     A server may answer before it has read the request, and close; that answer is read.
@@ -81,7 +81,7 @@ async def ask(stream: ByteStream, call: Call) -> Answer:
         anyio.BrokenResourceError: The connection broke.
     """
     parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
-    request = _written(parser, call)
+    request = _written(parser, origin, call)
     if len(request) <= SENT_AT_ONCE:
         sent = await _send(stream, request)
         answer = await _read_head(stream, parser)
@@ -153,12 +153,11 @@ async def _read_head(stream: ByteStream, parser: h11.Connection) -> Answer:
     return Answer(event.status_code, headers, body, begun, parser.our_state is h11.DONE)
 
 
-def _written(parser: h11.Connection, call: Call) -> bytes:
+def _written(parser: h11.Connection, origin: Origin, call: Call) -> bytes:
     parts = urlsplit(call.url)
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
     if parts.query:
         target += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
-    origin = origin_of(call.url)
     host = f"[{origin.host}]" if ":" in origin.host else origin.host
     if origin.port != _PORTS[parts.scheme]:
         host += f":{origin.port}"

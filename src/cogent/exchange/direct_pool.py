@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ("Connection", "Origin", "Pool")
 
 IDLE_SECONDS = 5.0
-"""How long an idle connection is kept. Servers drop theirs after 5 seconds and more."""
+"""How long an idle connection is kept: as long as ``httpx`` keeps one."""
 
 MAX_IDLE = 100
 """How many are kept."""

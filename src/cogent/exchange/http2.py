@@ -7,9 +7,6 @@ other way to them:
   bytes use up the connection's window of 16 MiB for good, and it counts as an open stream.
 - Calls queue for the right to read. What one has read for another is not handed over before all
   that queue between them have read something too.
-- A call that is cancelled while it starts the connection leaves it unusable for those after it.
-- A connection whose first call is cancelled while it connects is struck off the pool, though
-  others wait for it; they finish the work, and nobody closes it.
 - Keys that come in headers of other names than ``authorization`` are put into the table of the
   header compression, and into the logs of ``hpack``.
 
@@ -26,15 +23,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-__all__ = (
-    "innermost_connections",
-    "keep_out_of_the_table",
-    "pool_of",
-    "reset_left_streams",
-    "share_connections",
-)
+__all__ = ("prepare", "reset_left_streams")
 
 _CANCEL = 8  # RFC 9113, section 7
 
@@ -45,33 +36,22 @@ _PLAIN_HEADERS = frozenset(
 """All other headers may hold secrets."""
 
 
-def share_connections(pool: Any, request: Any) -> None:
-    """Let calls start a connection together, and share it.
+def prepare(connection: Any) -> None:
+    """Mend a connection that a request is about to be sent on; on HTTP/1.1 nothing is to be done.
+
+    ``h2`` keeps only ``authorization`` out of its table (RFC 7541, section 7.1.3); keys have
+    headers of other names too.
 
     Args:
-        pool: The pool of an ``httpx.AsyncClient``, or of one of ``httpx2``.
-        request: The pool's own, about to be the first on its connection.
+        connection: The innermost, of ``httpcore``.
     """
-    for sent in getattr(pool, "_requests", ()):
-        if sent.request is request and sent.connection not in pool._connections:
-            pool._connections.append(sent.connection)
-    for connection in _http2_connections(pool):
-        if not isinstance(connection._receive_events, _SharedReads):
-            connection._receive_events = _SharedReads(connection)
-
-
-def keep_out_of_the_table(pool: Any) -> None:
-    """Let no header that may be a secret be indexed (RFC 7541, section 7.1.3), nor be logged.
-
-    ``h2`` does so for ``authorization`` alone; keys have headers of other names too.
-
-    Args:
-        pool: The pool of an ``httpx.AsyncClient``, or of one of ``httpx2``.
-    """
-    for connection in _http2_connections(pool):
-        encoder = connection._h2_state.encoder
-        if "add" not in vars(encoder):
-            encoder.add = partial(_add, encoder.add)
+    if not _is_http2(connection):
+        return
+    if not isinstance(connection._receive_events, _SharedReads):
+        connection._receive_events = _SharedReads(connection)
+    encoder = connection._h2_state.encoder
+    if "add" not in vars(encoder):
+        encoder.add = partial(_add, encoder.add)
 
 
 def _add(
@@ -80,22 +60,25 @@ def _add(
     return add(header, sensitive or header[0] not in _PLAIN_HEADERS, *rest)
 
 
-async def reset_left_streams(client: Any, request: Any) -> None:
-    """Reset the streams that nobody reads any more, on the connections a request may have used.
-
-    Does nothing on HTTP/1.1, and on clients that are built in another way.
+async def reset_left_streams(connection: Any, request: Any) -> None:
+    """Reset the streams of a connection that nobody reads any more; there are none on HTTP/1.1.
 
     Args:
-        client: An ``httpx.AsyncClient``, or one of ``httpx2``.
-        request: A request that was made by it.
+        connection: The innermost, of ``httpcore``.
+        request: One that was sent on it, of ``httpx``.
     """
-    for connection in _http2_connections(pool_of(client, request.url)):
-        h2, read = connection._h2_state, connection._events  # by the number of the stream
-        left = [number for number, s in h2.streams.items() if s.open and number not in read]
-        for number in left:
-            h2.reset_stream(number, _CANCEL)
-        if left:
-            await connection._write_outgoing_data(request)  # takes the connection's lock
+    if not _is_http2(connection):
+        return
+    h2, read = connection._h2_state, connection._events  # by the number of the stream
+    left = [number for number, s in h2.streams.items() if s.open and number not in read]
+    for number in left:
+        h2.reset_stream(number, _CANCEL)
+    if left:
+        await connection._write_outgoing_data(request)  # takes the connection's lock
+
+
+def _is_http2(connection: Any) -> bool:
+    return hasattr(connection, "_h2_state")
 
 
 class _SharedReads:
@@ -136,21 +119,3 @@ class _SharedReads:
                 reader = reader or not ready
                 del self._waiting[turn]
                 turn.set()
-
-
-def pool_of(client: Any, url: Any) -> Any:
-    """Give the pool that a client uses for a URL; ``None`` where it has none."""
-    transport_for = getattr(client, "_transport_for_url", None)
-    return getattr(transport_for and transport_for(url), "_pool", None)
-
-
-def innermost_connections(pool: Any) -> Iterator[Any]:
-    """Give a pool's connections, without what tunnels or picks the protocol around them."""
-    for connection in getattr(pool, "connections", ()):
-        while hasattr(connection, "_connection"):
-            connection = connection._connection
-        yield connection
-
-
-def _http2_connections(pool: Any) -> Iterator[Any]:
-    return (each for each in innermost_connections(pool) if hasattr(each, "_h2_state"))

@@ -17,6 +17,7 @@ import anyio
 
 from ..errors import ProviderError, UsageError, quoted
 from ..hosts import is_loopback
+from .content_coding import Content
 from .faults import (
     body_fault,
     forget_locals,
@@ -29,15 +30,14 @@ from .guard import check_allowed
 from .http2 import reset_left_streams
 from .own_client import OwnClients
 from .port import DeadlineReached, Head, Interrupted
-from .rules import CLOSE_SECONDS, MAX_BODY_BYTES, decoder_for, illegal_header, too_long
+from .rules import CLOSE_SECONDS, illegal_header
 from .slots import Slot, Slots
-from .start import safe_start
+from .start import Start
 from .wait import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .content_coding import ContentDecoder
     from .port import Call
     from .watchdog import Socket, Watchdog
 
@@ -142,6 +142,20 @@ class HTTPXTransport:
 class HTTPXExchange:
     """One request and its answer; see `cogent.exchange.Exchange`."""
 
+    __slots__ = (
+        "_body",
+        "_call",
+        "_client",
+        "_content",
+        "_request",
+        "_response",
+        "_slot",
+        "_start",
+        "_wait",
+        "_watchdog",
+        "_whole",
+    )
+
     def __init__(
         self,
         client: HTTPClient,
@@ -154,11 +168,11 @@ class HTTPXExchange:
         self._slot = slot
         self._watchdog = watchdog
         self._request: Any = None  # the library's own type
+        self._start: Start | None = None
         self._response: _Response | None = None
         self._body: AsyncIterator[bytes] | None = None
         self._whole = False
-        self._decoder: ContentDecoder | None = None
-        self._left = MAX_BODY_BYTES
+        self._content: Content | None = None
         self._wait = Wait()
 
     async def head(self, deadline: float | None) -> Head:
@@ -184,7 +198,7 @@ class HTTPXExchange:
         headers = {name.lower(): value for name, value in response.headers.items()}
         # The library's own decoder gives all that a read unpacks to at once, and would abandon its
         # generators where the data is broken.
-        self._decoder = decoder_for(headers)
+        self._content = Content(headers)
         self._body = response.aiter_raw()
         if self._watchdog is not None:
             sock = _own_socket(response)
@@ -193,30 +207,25 @@ class HTTPXExchange:
 
     async def receive(self, deadline: float | None) -> bytes:
         """Wait for the next bytes of the body; ``b""`` at its end."""
-        body, decoder = self._body, self._decoder
-        if body is None:
+        body, content = self._body, self._content
+        if body is None or content is None:
             return b""
         try:
-            data = decoder.step() if decoder is not None else b""
+            data = content.rest() if content.packed else b""
             while not data:
                 with self._wait.until(deadline):
                     data = await body.__anext__()
-                if decoder is not None:
-                    data = decoder.unpack(data)
+                data = content.take(data)
+            return data
         except (DeadlineReached, Interrupted, ProviderError):
             raise
         except StopAsyncIteration:
             self._body, self._whole = None, True
-            if decoder is not None:
-                decoder.close()
+            content.close()
             return b""
         except Exception as error:
             forget_locals(error)
             raise body_fault(error) from error
-        self._left -= len(data)
-        if self._left < 0:
-            raise too_long()
-        return data
 
     def interrupt(self) -> None:
         """Make the wait that is in progress, or the next one, raise `Interrupted`."""
@@ -236,9 +245,9 @@ class HTTPXExchange:
             if response is not None:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                     await response.aclose()
-            if self._request is not None and not self._whole:
+            if self._start is not None and not self._whole:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
-                    await reset_left_streams(self._client, self._request)
+                    await reset_left_streams(self._start.connection, self._request)
         finally:
             if self._slot is not None:
                 self._slot.release()
@@ -257,15 +266,12 @@ class HTTPXExchange:
         )
         body = self._request.stream.__class__
         self._request.stream = _without_generator(body)(call.body)
-        with anyio.CancelScope() as scope:
-            trace = safe_start(self._client, self._request.url, scope)
-            self._request.extensions["trace"] = trace
+        with Start(self._client, self._request) as self._start:
             try:
                 return await self._client.send(self._request, stream=True, follow_redirects=False)
             except BaseException as error:
                 forget_locals(error)
                 raise
-        raise AssertionError  # nobody cancels this scope
 
 
 def _own_socket(response: _Response) -> Socket | None:

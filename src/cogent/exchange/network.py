@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from .rules import CLOSE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -19,8 +21,6 @@ __all__ = ("put_under",)
 
 WRITE_SECONDS = 10.0
 """How long a server may refuse to take one write of HTTP/2, which is 16 KiB at most."""
-
-CLOSE_SECONDS = 2.0
 
 
 def put_under(client: Any, *, whole_writes: bool) -> None:
@@ -59,27 +59,35 @@ class _Network:
 class _Stream:
     """An ``httpcore.AsyncNetworkStream``."""
 
+    __slots__ = ("_is_closed", "_stream", "_whole_writes", "read")
+
     def __init__(self, stream: Any, whole_writes: bool, is_closed: Callable[[], bool]) -> None:
         self._stream = stream
         self._whole_writes = whole_writes
         self._is_closed = is_closed
-        self.read = stream.read
-        self.write = self._write_whole if whole_writes else stream.write
-        self.aclose = stream.aclose
-        self.get_extra_info = stream.get_extra_info
+        self.read = stream.read  # the very method: it is called for each read
 
-    async def start_tls(self, *args: Any, **options: Any) -> _Stream:
-        stream = await self._stream.start_tls(*args, **options)
-        await _close_if_late(stream, self._is_closed)
-        return _Stream(stream, self._whole_writes, self._is_closed)
-
-    async def _write_whole(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        if not self._whole_writes:
+            await self._stream.write(buffer, timeout)
+            return
         with anyio.move_on_after(WRITE_SECONDS, shield=True):
             await self._stream.write(buffer, timeout)
             return
         import httpcore
 
         raise httpcore.WriteTimeout("the server takes no data")
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(self, *args: Any, **options: Any) -> _Stream:
+        stream = await self._stream.start_tls(*args, **options)
+        await _close_if_late(stream, self._is_closed)
+        return _Stream(stream, self._whole_writes, self._is_closed)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 async def _close_if_late(stream: Any, is_closed: Callable[[], bool]) -> None:

@@ -1,20 +1,14 @@
-"""What every adapter asks of a request before it is sent, and of an answer before it is read."""
+"""What holds for every adapter."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
-from ..errors import BadResponse, quoted
-from .content_coding import ContentDecoder
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("CLOSE_SECONDS", "MAX_BODY_BYTES", "decoder_for", "illegal_header", "too_long")
-
-MAX_BODY_BYTES = 1024 * 1024 * 1024
-"""Most bytes of one answer, unpacked: what an answer comes to is held in memory."""
+__all__ = ("CLOSE_SECONDS", "illegal_header")
 
 CLOSE_SECONDS = 2.0
 """Most time that closing a connection may take."""
@@ -33,28 +27,3 @@ def illegal_header(headers: Mapping[str, str]) -> str | None:
         if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
             return name
     return None
-
-
-def decoder_for(headers: Mapping[str, str]) -> ContentDecoder | None:
-    """Give what unpacks the body of an answer; ``None`` where it is not packed.
-
-    Args:
-        headers: Of the answer, names in lower case.
-
-    Raises:
-        BadResponse: Its length is told in two ways, or it has an encoding that was not asked for.
-    """
-    if {"content-length", "transfer-encoding"} <= headers.keys():
-        # RFC 9112, section 6.3: so answers are smuggled.
-        raise BadResponse("the answer tells its length in two ways, as chunks and as a number")
-    encoding = headers.get("content-encoding", "identity").lower()
-    if encoding in ("gzip", "deflate"):
-        return ContentDecoder()
-    if encoding in ("", "identity"):
-        return None
-    raise BadResponse(f"the answer is encoded as {quoted(encoding)}, which was not asked for")
-
-
-def too_long() -> BadResponse:
-    """Make the error of a body that goes on beyond the limit."""
-    return BadResponse(f"the body goes on beyond the limit of {MAX_BODY_BYTES} bytes")

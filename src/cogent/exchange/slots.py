@@ -54,12 +54,12 @@ class Slot:
 
     def __init__(self, *limits: anyio.Semaphore) -> None:
         self._limits = limits
-        self._held: list[anyio.Semaphore] = []
+        self._held = 0  # of them, from the first one on
 
     @property
     def held(self) -> bool:
         """Whether the call may run."""
-        return len(self._held) == len(self._limits)
+        return self._held == len(self._limits)
 
     async def acquire(self) -> None:
         """Wait for the call's turn; cancelled, it holds nothing."""
@@ -68,7 +68,7 @@ class Slot:
         try:
             for limit in self._limits:
                 await limit.acquire()
-                self._held.append(limit)
+                self._held += 1
         except BaseException:
             self.release()
             raise
@@ -76,7 +76,8 @@ class Slot:
     def release(self) -> None:
         """Let the next one run; idempotent."""
         while self._held:
-            self._held.pop().release()
+            self._held -= 1
+            self._limits[self._held].release()
 
     def __del__(self) -> None:
         self.release()

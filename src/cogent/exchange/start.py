@@ -4,12 +4,16 @@ Mended here, for clients of our own and of callers, through attributes that are 
 there is no other way:
 
 - A call that is cancelled once its connection is there, before its request is sent, leaves the
-  connection in the pool: open, and never to be had. One in the handshake of TLS leaves the socket.
+  connection in the pool: open, and never to be had. One in the handshake of TLS leaves the socket,
+  and through a proxy's tunnel the connection too, also where the handshake fails.
+  One that starts a connection of HTTP/2 leaves it unusable for those after it.
+- A connection of HTTP/2 whose first call is cancelled while it connects is struck off the pool,
+  though others wait for it; they finish the work, and nobody closes it.
 - Bytes that come after the exact end of an answer, in the same packet, are kept, and are taken
   for the answer to the next call: whoever can write them, an attacker or a broken gateway, has
   answered another call. (What comes later ``httpcore`` sees: it uses no idle connection on which
   there is something to read.)
-- For HTTP/2 see `cogent.exchange.http2`.
+- For what else there is on HTTP/2 see `cogent.exchange.http2`.
 """
 
 from __future__ import annotations
@@ -19,14 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from .http2 import innermost_connections, keep_out_of_the_table, pool_of, share_connections
+from .http2 import prepare
+from .rules import CLOSE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
+    from typing import Self
 
-__all__ = ("safe_start",)
-
-_CLOSE_SECONDS = 2.0
+__all__ = ("Start",)
 
 # Between these there are one write at most, and locks that are free.
 _SHIELDED = {
@@ -39,43 +43,78 @@ _SHIELDED = {
 }
 """From, and until, which events a call must not be cancelled."""
 
+_SENT = frozenset(event for event in _SHIELDED if ".send_" in event)
+"""The request is about to be sent, or what comes before it on a new connection."""
 
-def safe_start(
-    client: Any, url: Any, scope: anyio.CancelScope
-) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
-    """Make a ``trace`` extension that looks after a request until it is sent.
+
+class Start:
+    """Looks after a request while it is sent within a ``with`` block, as its ``trace`` extension.
+
+    It looks at the connection of its own request alone: a pool may hold thousands.
 
     Args:
         client: An ``httpx.AsyncClient``, or one of ``httpx2``.
-        url: Where the request goes, of the client's own type.
-        scope: The scope in which it is sent.
+        request: The request, which it will send.
+
+    Attributes:
+        connection: What the request is sent on, without what tunnels or picks the protocol around
+            it; a bare stream before there is a protocol, and ``None`` before that.
     """
-    stream: Any = None
 
-    async def trace(event: str, info: Mapping[str, Any]) -> None:
-        nonlocal stream
-        scope.shield = _SHIELDED.get(event, scope.shield)
+    __slots__ = ("_pool", "_scope", "connection")
+
+    def __init__(self, client: Any, request: Any) -> None:
+        self.connection: Any = None
+        self._pool = _pool_of(client, request.url)
+        self._scope: anyio.CancelScope | None = None
+        request.extensions["trace"] = self
+
+    def __enter__(self) -> Self:
+        self._scope = anyio.CancelScope()
+        self._scope.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        # The library keeps this as long as the answer; a scope would keep those around it too.
+        scope, self._scope = self._scope, None
+        if scope is not None:
+            scope.__exit__(*error)  # nobody cancels it
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Take an event of the library."""
+        if self._scope is None:
+            return
+        self._scope.shield = _SHIELDED.get(event, self._scope.shield)
         if event.endswith(".connect_tcp.complete"):
-            stream = info["return_value"]
-        elif event.endswith(".start_tls.failed") and stream is not None:
-            with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
-                await stream.aclose()
-        elif event == "http2.send_request_headers.started":
-            keep_out_of_the_table(pool_of(client, url))
-        elif event in ("http2.send_connection_init.started", "http11.send_request_headers.started"):
-            pool = pool_of(client, url)
-            share_connections(pool, info["request"])
-            _leave_if_answered(pool)
+            self.connection = info["return_value"]
+        elif event.endswith(".start_tls.failed") and self.connection is not None:
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self.connection.aclose()
+        elif event in _SENT:
+            self._find_connection()
+            prepare(self.connection)
+            self._leave_if_answered()
 
-    return trace
+    def _find_connection(self) -> None:
+        """Find the request's own connection, and see that the pool knows it."""
+        for sent in reversed(getattr(self._pool, "_requests", ())):  # it is one of the last
+            if sent.request.extensions.get("trace") is self:
+                self.connection = sent.connection
+                if self.connection not in self._pool._connections:
+                    self._pool._connections.append(self.connection)
+                break
+        while hasattr(self.connection, "_connection"):
+            self.connection = self.connection._connection
 
-
-def _leave_if_answered(pool: Any) -> None:
-    """Make the pool take another connection, where the one at hand has an answer already."""
-    for connection in innermost_connections(pool):
-        state = getattr(connection, "_h11_state", None)
-        if state is None or connection.is_idle():
-            continue  # of HTTP/2, or not the one at hand
-        if str(state.our_state) == "IDLE" and state.trailing_data[0]:
-            library = import_module(type(pool).__module__.partition(".")[0])
+    def _leave_if_answered(self) -> None:
+        """Make the pool take another connection, if this one has an answer already."""
+        state = getattr(self.connection, "_h11_state", None)
+        if state is not None and state.trailing_data[0]:
+            library = import_module(type(self._pool).__module__.partition(".")[0])
             raise library.ConnectionNotAvailable
+
+
+def _pool_of(client: Any, url: Any) -> Any:
+    """Give the pool that a client uses for a URL; ``None`` where it has none."""
+    transport_for = getattr(client, "_transport_for_url", None)
+    return getattr(transport_for and transport_for(url), "_pool", None)

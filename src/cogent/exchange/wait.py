@@ -84,7 +84,7 @@ class Wait:
         scope, self._scope = self._scope, None
         if self.watch is not None:
             self.watch.deadline = math.inf
-            by_us = self.was_ended and isinstance(error, Exception)
+            by_us = error is not None and self.was_ended and isinstance(error, Exception)
         else:
             ended = scope is not None and scope.__exit__(kind, error, traceback)
             by_us = bool(ended) and error is not None

@@ -67,19 +67,16 @@ class Capture(Client):
         secrets: Iterable[str] = (),
     ) -> None:
         self._over = client or Client()
-        super().__init__(
-            timeouts=self._over.timeouts, retry=self._over.retry, transport=self._record
-        )
+        super().__init__(timeouts=self._over.timeouts, retry=self._over.retry)
         self._limits = self._over._limits  # noqa: SLF001 - of another Client
         self._open = partial(_Recorder, path, body=body, secrets=tuple(secrets))
         self._recorder: _Recorder | None = None
 
-    def _connect(self, slots: Slots, watchdog: Watchdog | None) -> Transport:
-        return self._over.make_transport(slots, watchdog)
-
-    def _record(self, transport: Transport) -> Transport:
-        """Begin the file, around connections of the kind that the client makes."""
-        self._recorder = self._open(transport)
+    def make_transport(
+        self, slots: Slots | None = None, watchdog: Watchdog | None = None
+    ) -> Transport:
+        """Begin the file, around connections of the kind that the client makes; see `Client`."""
+        self._recorder = self._open(self._over.make_transport(slots, watchdog))
         return self._recorder
 
     async def __aexit__(
