@@ -55,6 +55,8 @@ class Plan:
         later: After how many seconds that happens beside the reader; ...
         amid: ... or within which event of the world, counted from now.
         calm: Which part of the answers to it are what they should be.
+        padding: Characters of its prompt after its name. A long one is still on its way when the
+            answer begins.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Plan:
     timeouts: Timeouts
     limits: Limits
     calm: float
+    padding: int
 
     @classmethod
     def draw(cls, rng: random.Random, name: str) -> Plan:
@@ -99,7 +102,13 @@ class Plan:
             ),
             limits=Limits(total_seconds=rng.choice([None, None, None, 25])),
             calm=rng.choice([1, 0.5, 0.1]),
+            padding=rng.choice([0, 0, 0, 20_000]),
         )
+
+    @property
+    def prompt(self) -> str:
+        """What it asks."""
+        return f"{self.name}\n{'.' * self.padding}"
 
     @property
     def streams(self) -> bool:
@@ -198,9 +207,9 @@ class Caller:
         stream: RunStream[str] | None = None
         try:
             if plan.way == "complete":
-                outcome.response = await self._models[0].complete(plan.name)
+                outcome.response = await self._models[0].complete(plan.prompt)
             elif plan.way == "run":
-                outcome.response = await self._agent.run(plan.name, context=outcome.ledger)
+                outcome.response = await self._agent.run(plan.prompt, context=outcome.ledger)
             else:
                 stream = self._stream()
                 await self._with_scopes(stream)
@@ -220,7 +229,7 @@ class Caller:
     def _stream(self) -> RunStream[str]:
         plan = self._plan
         context = self.outcome.ledger
-        return self._agent.run_stream(plan.name, context=context, include_raw=plan.include_raw)
+        return self._agent.run_stream(plan.prompt, context=context, include_raw=plan.include_raw)
 
     async def _with_scopes(self, stream: RunStream[str]) -> None:
         plan = self._plan
