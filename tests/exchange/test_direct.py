@@ -160,6 +160,19 @@ async def test_closed_under_a_reader(serve, transport):
         await transport._pool.connect(origin_of(server.url), None)
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [head() + part(b"Hello"), document(200, b"Hello", content_length="9")],
+    ids=["chunks", "length"],
+)
+async def test_a_body_that_ends_too_early(serve, transport, begun):
+    """The error says how much is missing, and what it came of."""
+    server = serve([read, send(begun), fin])
+    with pytest.raises(StreamInterrupted, match="without sending complete") as caught:
+        await ask(transport, server.url)
+    assert isinstance(caught.value.__cause__, anyio.EndOfStream)
+
+
 # Requests.
 
 
