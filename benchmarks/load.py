@@ -38,7 +38,7 @@ that never catches up that is measured."""
 STARTS = 200.0
 SECONDS = 2.0
 ROUNDS = 2
-PATIENCE_SECONDS = 45.0
+PATIENCE_SECONDS = 60.0
 SHOWN_OF_A_FAILURE = 2000
 """Characters of what a client says that fails."""
 

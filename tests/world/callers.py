@@ -89,7 +89,7 @@ class Plan:
             after=rng.randrange(9),
             later=rng.choice([0, 0.001, rng.uniform(0, 5), rng.uniform(0, 60)]),
             amid=rng.choice([None, rng.randrange(1, 60)]),
-            turns=0 if way == "complete" else rng.choice([0, 0, 0, 1, 2]),
+            turns=0 if way == "complete" else rng.choice([0, 0, 1, 2, 3]),
             eager=rng.random() < 0.5,
             shared=rng.random() < 0.85,
             include_raw=rng.random() < 0.2,
@@ -135,7 +135,7 @@ class Plan:
         asked = []
         for index in range(rng.randrange(1, 4)):
             tag = f"{self.name}t{turn}c{index}"
-            seconds = rng.choice([0, 1, 20])
+            seconds = rng.choice([0, 0, 1, 20])
             tool = rng.choice(["work", "work", "fail", "hurry", "missing"])
             arguments = json.dumps({"seconds": seconds, "tag": tag})
             asked.append((tag.replace(" ", "-"), tool, arguments))

@@ -87,9 +87,9 @@ class Pipe:
 
 
 FAULTS = (None, "fin", "reset", "silence", "garbage", "close", "forgery", "deaf")
-"""What happens on the way to the client. After the end of an answer, and with its last bytes,
-comes a ``close`` in order, or a ``forgery``: an answer that nobody has asked for. A server that is
-``deaf`` reads no more."""
+"""What happens on the way to the client. After the end of an answer, with its last bytes or while
+nobody uses the connection, comes a ``close`` in order, or a ``forgery``: an answer that nobody has
+asked for. A server that is ``deaf`` reads no more."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n")
@@ -188,6 +188,7 @@ class ClientEnd(ByteStream):
         """Give a file that can be read if this can."""
         if self.closed:
             return -1
+        self._connection.polled = True
         return READABLE if self._connection.down.readable else QUIET
 
     def shutdown(self, _: int) -> None:
@@ -205,12 +206,13 @@ class Connection:
         client: The client's end.
         taken: What the client has read of it, all in all.
         odd: Bytes came on it that no server had sent.
+        polled: The client has looked whether there is anything to read, as before each use.
     """
 
     def __init__(self, number: int, weather: Weather, rng: random.Random, log: Log) -> None:
         self.number = number
         self.taken = bytearray()
-        self.odd = False
+        self.odd = self.polled = False
         self.up, self.down = Pipe(), Pipe()
         self.client = ClientEnd(self, weather, rng, log)
         self._weather = weather
@@ -257,11 +259,18 @@ class Connection:
                 raise anyio.BrokenResourceError
             case "silence":
                 await anyio.sleep_forever()
-            case "forgery":
-                await self.down.send(data + FORGED)
-            case "close":
-                await self.down.send(data)
-                self.down.change(ended=True)
+            case "forgery" | "close":
+                forged = FORGED if fault == "forgery" else b""
+                if self._rng.random() < 0.5:
+                    await self.down.send(data + forged)
+                else:
+                    await self.down.send(data)
+                    self.polled = False
+                    await anyio.sleep(self._rng.choice([0, 0.5]))
+                    if self.polled:
+                        return  # what came now could be the answer to what is asked next
+                    self.down.data += forged
+                self.down.change(ended=fault == "close")
 
     def _ends(self, data: bytes) -> bool:
         """Tell whether an answer ends with this, by its last chunk or by its length."""
