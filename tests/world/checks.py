@@ -10,7 +10,7 @@ import anyio
 from cogent import BadResponse, ProviderError, RetryChunk, RunError, UsageError
 from cogent.exchange.direct import DirectTransport
 
-from .callers import SECONDS_OF_CLOSING
+from .plans import SECONDS_OF_CLOSING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -28,9 +28,10 @@ from cogent import Client
 from cogent.exchange import direct_pool, watchdog
 from tests.support.jumping_loop import JumpingLoop
 
-from .callers import Caller, Plan
+from .callers import Caller
 from .checks import check_caller, check_client
 from .network import Log, Network
+from .plans import Plan
 from .server import Servers
 
 if TYPE_CHECKING:

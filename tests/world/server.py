@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cogent.chunks import Chunk
     from cogent.testing import EmulatedRequest, Reply
 
-    from .callers import Plan
     from .network import Connection, Log
+    from .plans import Plan
 
 
 @dataclass
