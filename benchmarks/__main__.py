@@ -44,20 +44,27 @@ def main() -> int:
         from . import gate
 
         return gate.main()
-    for name in () if asked.report else asked.names or ALL:
-        if name not in ALL + OTHERS:
-            parser.error(f"{name!r} is none of {', '.join(ALL + OTHERS)}")
-        print(f"{name}:", flush=True)
-        rows = []
-        try:
-            for row in import_module(f".{name}", __package__).run(**options):
-                print(report.line(row), flush=True)
-                rows.append(row)
-        finally:  # what was measured before a failure counts
-            if rows:
-                report.note(name, rows)
-    report.write()
+    try:
+        for name in () if asked.report else asked.names or ALL:
+            if name not in ALL + OTHERS:
+                parser.error(f"{name!r} is none of {', '.join(ALL + OTHERS)}")
+            measure(name, options)
+    finally:
+        report.write()
     return 0
+
+
+def measure(name: str, options: dict[str, object]) -> None:
+    """Run one benchmark; what it has measured when it fails is noted too."""
+    print(f"{name}:", flush=True)
+    rows = []
+    try:
+        for row in import_module(f".{name}", __package__).run(**options):
+            print(report.line(row), flush=True)
+            rows.append(row)
+    finally:
+        if rows:
+            report.note(name, rows)
 
 
 if __name__ == "__main__":
