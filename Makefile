@@ -43,7 +43,7 @@ bench: $(VENV)/.dev  ## what it costs against floors: minutes, no network (BENCH
 bench-peers: $(VENV)-bench/.ready  ## against other clients on the same bytes
 	$(VENV)-bench/bin/python -m benchmarks peers
 
-bench-load: $(VENV)-bench/.ready  ## many streams at once: hours, on a quiet machine (BENCH names some)
+bench-load: $(VENV)-bench/.ready  ## many streams at once: an hour, on a quiet machine (BENCH names some)
 	$(VENV)-bench/bin/python -m benchmarks $(or $(BENCH),load most_streams held unread churn)
 
 $(VENV)/.venv:

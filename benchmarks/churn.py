@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from .load import NAMES, loops, serving
-from .load_client import LOOPS, WAYS
+from .load import loops, serving
+from .load_client import LOOPS
 from .load_server import WHOLE_SECONDS
+from .load_ways import NAMES, WAYS
 from .measure import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .load import Server
-    from .load_client import Read
+    from .load_ways import Read
 
 CONNECTIONS = 10
 WORKERS = 20
@@ -37,9 +38,9 @@ PATIENCE_SECONDS = 1.0
 
 async def answered(read: Read, url: str, patience: float) -> bool:
     """Tell whether a call gave its event in time."""
-    texts: list[str | bytes] = []
+    texts: list[str] = []
 
-    def take(text: str | bytes) -> bool:
+    def take(text: str) -> bool:
         texts.append(text)
         return False
 
@@ -55,7 +56,7 @@ async def begin_at_once(read: Read, url: str) -> int:
     """Open as many streams as there are connections; give how many begin in time."""
     begun: set[int] = set()
 
-    def take(number: int, text: str | bytes) -> bool:
+    def take(number: int, text: str) -> bool:
         begun.add(number)
         if len(begun) == CONNECTIONS:
             scope.cancel()
@@ -104,4 +105,4 @@ def run() -> Iterator[Row]:
             told = anyio.run(partial(churn, server, way), **LOOPS[loop])
             names = ("cancelled", "stuck connections", f"succeed of {CALLS} then")
             for what, value in zip(names, told, strict=True):
-                yield Row("churn", what, of, f"{loop}, {NAMES.get(way, way)}", value, "")
+                yield Row("churn", what, of, f"{loop}, {NAMES[way]}", value, "")

@@ -6,12 +6,11 @@ not their texts.
 
 from __future__ import annotations
 
-from itertools import product
 from statistics import median
 from typing import TYPE_CHECKING
 
-from .load import NAMES, STARTS, loops, serving
-from .load_client import WAYS, Load
+from .load import STARTS, loops, serving, take_turns
+from .load_ways import NAMES, WAYS
 from .measure import Row
 
 if TYPE_CHECKING:
@@ -28,11 +27,10 @@ def run() -> Iterator[Row]:
         of = f"{STREAMS:,} streams{', TLS' if tls else ''}"
         with serving(RATE, tls=tls) as server:
             for loop in loops():
-                kib: dict[str, list[float]] = {way: [] for way in WAYS}
-                for _, way in product(range(ROUNDS), WAYS):
-                    load = Load(way=way, loop=loop, streams=STREAMS, starts=STARTS, seconds=SECONDS)
-                    if told := server.hold(load):
-                        kib[way].append(told["kib"])
-                for way, each in kib.items():
-                    if each:
-                        yield Row("held", NAMES.get(way, way), of, loop, median(each), "KiB")
+                told = take_turns(
+                    server, WAYS, ROUNDS,
+                    loop=loop, streams=STREAMS, starts=STARTS, seconds=SECONDS,
+                )  # fmt: skip
+                for way, all_of in told.items():
+                    kib = median(each["kib"] for each in all_of)
+                    yield Row("held", NAMES[way], of, loop, kib, "KiB")

@@ -3,7 +3,7 @@
 A server process writes to each stream at its own pace; a client process, new for each figure,
 holds them in one of several ways. The ways take turns; figures are medians over the rounds. The
 server tells what it used and how late it was itself: where that is much, it is the server that is
-measured. A way that does not get so many streams to begin is left out.
+measured. A way that does not get so many streams to begin, in time, is left out from then on.
 """
 
 from __future__ import annotations
@@ -20,22 +20,28 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from .load_client import LOOPS, WAYS, Load
+import trustme
+
+from .load_client import LOOPS, Load
+from .load_ways import NAMES, WAYS
 from .measure import Row, Times
-from .sockets import write_certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 STREAMS = (1, 100, 1000)
-RATE, RATE_OF_MANY = 20.0, 5.0
-"""Events a second of each stream; the second one from 1,000 streams on."""
+MOST_RATE = 50.0
+EVENTS_A_SECOND = 1000.0
+"""Of a stream, and of all together: what every way can take, so that it is not the load of a client
+that never catches up that is measured."""
 
 STARTS = 200.0
-SECONDS = 5.0
-ROUNDS = 3
-PATIENCE_SECONDS = 120.0
-NAMES = {"httpx": "bare httpx"}
+SECONDS = 2.0
+ROUNDS = 2
+PATIENCE_SECONDS = 60.0
+SHOWN_OF_A_FAILURE = 2000
+"""Characters of what a client says that fails."""
+
 SHOWN = (
     ("CPU an event", "us", "µs", 1),
     ("first content, p50", "first_p50", "ms", 1e3),
@@ -76,13 +82,11 @@ class Server:
         command = ["benchmarks.load_client", self._url, json.dumps(fields)]
         try:
             done = subprocess.run(
-                [sys.executable, "-m", *command],
-                check=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                timeout=patience,
+                [sys.executable, "-m", *command], check=True, capture_output=True, timeout=patience
             )
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            said = (error.stderr or b"").decode()[-SHOWN_OF_A_FAILURE:]
+            print(f"{error}\n{said}", file=sys.stderr, flush=True)
             return None
         told = json.loads(done.stdout)
         assert self._process.stdin is not None
@@ -100,7 +104,10 @@ def serving(rate: float, *, tls: bool) -> Iterator[Server]:
         command = [sys.executable, "-m", "benchmarks.load_server", str(rate)]
         certificate = None
         if tls:
-            write_certificates(Path(name))
+            ca = trustme.CA()
+            own = ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem
+            own.write_to_path(Path(name, "server.pem"))
+            ca.cert_pem.write_to_path(Path(name, "ca.pem"))
             command.append(str(Path(name, "server.pem")))
             certificate = str(Path(name, "ca.pem"))
         with subprocess.Popen(
@@ -138,26 +145,42 @@ def run(
         rounds: Of which the median is reported.
     """
     for count, secure in product(streams, (False, True) if tls is None else (tls,)):
-        each = rate or (RATE if count < 1000 else RATE_OF_MANY)
+        each = rate or min(MOST_RATE, EVENTS_A_SECOND / count)
         of = f"{count:,} x {each:g}/s{', TLS' if secure else ''}"
         with serving(each, tls=secure) as server:
             for loop in loops:
                 yield from _rows(server, loop, count, of, rounds)
 
 
-def _rows(server: Server, loop: str, streams: int, of: str, rounds: int) -> Iterator[Row]:
-    told: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+def take_turns(
+    server: Server, ways: Iterable[str], rounds: int, **load: object
+) -> dict[str, list[dict[str, float]]]:
+    """Hold streams in each of several ways, in so many rounds; give what is told of each.
+
+    Args:
+        server: Where.
+        ways: In which; one that fails is left out.
+        rounds: How often.
+        load: What else there is to say in a `Load`.
+    """
+    told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
     for _ in range(rounds):
-        for way in WAYS:
-            load = Load(way=way, loop=loop, streams=streams, starts=STARTS, seconds=SECONDS)
-            found = server.hold(load) if way in told else None
+        for way in tuple(told):
+            found = server.hold(Load(way=way, **load))
             if found is None:
-                told.pop(way, None)
+                del told[way]
             else:
                 told[way].append(found)
+    return told
+
+
+def _rows(server: Server, loop: str, streams: int, of: str, rounds: int) -> Iterator[Row]:
+    told = take_turns(
+        server, WAYS, rounds, loop=loop, streams=streams, starts=STARTS, seconds=SECONDS
+    )
     times = Times({way: [each["us"] for each in all_of] for way, all_of in told.items()})
     for way, all_of in told.items():
-        how = f"{loop}, {NAMES.get(way, way)}"
+        how = f"{loop}, {NAMES[way]}"
         for what, field, unit, scale in SHOWN:
             value = scale * median(each[field] for each in all_of)
             yield Row("load", what, of, how, value, unit)

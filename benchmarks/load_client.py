@@ -9,43 +9,25 @@ its text tells, to the user's loop that has it. The garbage collector stays on, 
 from __future__ import annotations
 
 import gc
-import inspect
 import json
 import os
 import resource
-import ssl
 import sys
 from array import array
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.util import find_spec
 from time import monotonic, monotonic_ns, process_time
 from typing import TYPE_CHECKING
 
 import anyio
-import httpx
 
-from cogent import Client, Model, Timeouts
-from cogent.errors import ConfigurationError
-
+from .load_ways import FLOORS, WAYS, Counted
 from .memory import status
-from .socket_client import BODY
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-    Take = Callable[[str | bytes], bool]
-    """Takes the text of an event; whether to read no further."""
-
-    Read = Callable[[str, Take], Awaitable[None]]
-    """Opens a stream at a base URL and reads it."""
+    from .load_ways import Read, Take
 
 SETTLE_SECONDS = 0.5
-MOST_SETTLES = 20
-PATIENCE_SECONDS = 60.0
-"""For a connection, and whatever else a way limits unless it is told."""
-
+MOST_SETTLES = 6
 CALM_SECONDS = 0.02
 STARTS_AT_ONCE = 50
 """Most streams that have not begun, so that a slow client is not measured by a storm of its own."""
@@ -62,7 +44,7 @@ class Load:
     """What to do.
 
     Attributes:
-        way: One of `WAYS`.
+        way: One of `WAYS` or `FLOORS`.
         loop: One of `LOOPS`.
         streams: How many to hold.
         starts: How many of them begin in a second, at most.
@@ -93,7 +75,7 @@ class Meter:
         """Give what takes the texts of one stream, which is called now."""
         called = monotonic_ns()
 
-        def take(text: str | bytes) -> bool:
+        def take(text: str) -> bool:
             nonlocal called
             now = monotonic_ns()
             if self.measuring:
@@ -108,106 +90,10 @@ class Meter:
         return take
 
 
-async def read_with_httpx(client: httpx.AsyncClient, url: str, take: Take) -> None:
-    """Bare httpx: nothing is decoded, the text is cut out."""
-    headers = {"content-type": "application/json", "authorization": "Bearer none"}
-    rest = b""
-    async with client.stream(
-        "POST", f"{url}/chat/completions", content=BODY, headers=headers
-    ) as answer:
-        async for data in answer.aiter_bytes():
-            events = (rest + data).split(b"\n\n")
-            rest = events.pop()
-            for event in events:
-                at = event.rfind(b'"content":"') + 11
-                if event[at : at + 1].isdigit() and take(event[at : event.index(b'"', at)]):
-                    await anyio.sleep_forever()
-
-
-@asynccontextmanager
-async def with_httpx(most: int, certificate: str | None) -> AsyncIterator[Read]:
-    limits = httpx.Limits(max_connections=most)
-    verify = _context(certificate) or False
-    async with httpx.AsyncClient(limits=limits, timeout=PATIENCE_SECONDS, verify=verify) as client:
-        yield partial(read_with_httpx, client)
-
-
-@asynccontextmanager
-async def with_cogent(most: int, certificate: str | None, **options: str) -> AsyncIterator[Read]:
-    async with Client(
-        verify=certificate or True,
-        max_connections_per_host=most,
-        timeouts=Timeouts(connect=PATIENCE_SECONDS),
-        **options,
-    ) as client:
-
-        @cache
-        def model(url: str) -> Model:
-            return Model("openai:gpt-4o", api_key="none", base_url=url, client=client)
-
-        async def read(url: str, take: Take) -> None:
-            async for chunk in model(url).stream("Say hello."):
-                if chunk.content and take(chunk.content):
-                    await anyio.sleep_forever()
-
-        yield read
-
-
-@asynccontextmanager
-async def with_openai(most: int, certificate: str | None) -> AsyncIterator[Read]:
-    import httpx2
-    import openai
-
-    limits = httpx2.Limits(max_connections=most)
-    http_client = openai.DefaultAsyncHttpxClient(
-        limits=limits, verify=_context(certificate) or False
-    )
-    async with openai.AsyncOpenAI(
-        api_key="none",
-        base_url="http://none",
-        max_retries=0,
-        timeout=PATIENCE_SECONDS,
-        http_client=http_client,
-    ) as client:
-        at = cache(lambda url: client.with_options(base_url=url).chat.completions)
-        messages = [{"role": "user", "content": "Say hello."}]
-
-        async def read(url: str, take: Take) -> None:
-            chunks = await at(url).create(model="gpt-4o", messages=messages, stream=True)
-            async for chunk in chunks:
-                text = chunk.choices[0].delta.content
-                if text and take(text):
-                    await anyio.sleep_forever()
-
-        yield read
-
-
-def _context(certificate: str | None) -> ssl.SSLContext | None:
-    return ssl.create_default_context(cafile=certificate) if certificate else None
-
-
-def _ways() -> dict[str, Callable[[int, str | None], object]]:
-    """Give the ways that there are, here."""
-    ways = {"httpx": with_httpx, "cogent": with_cogent}
-    if "transport" in inspect.signature(Client).parameters:
-        try:
-            Client(transport="direct")
-        except ConfigurationError:
-            pass
-        else:
-            ways["cogent direct"] = partial(with_cogent, transport="direct")
-    if find_spec("openai") is not None:
-        ways["openai"] = with_openai
-    return ways
-
-
-WAYS = _ways()
-
-
 async def hold(load: Load, url: str) -> None:
     """Hold the streams, measure, print, and end the process: thousands of streams close slowly."""
     meter = Meter()
-    async with WAYS[load.way](load.streams + load.unread, load.certificate) as read:
+    async with (WAYS | FLOORS)[load.way](load.streams + load.unread, load.certificate) as read:
         await _read_one(read, f"{url}/whole")  # what is made once is no stream's
         gc.collect()
         before = status("VmRSS")
@@ -229,9 +115,9 @@ async def hold(load: Load, url: str) -> None:
 
 
 async def _read_one(read: Read, url: str) -> None:
-    texts: list[str | bytes] = []
+    texts: list[str] = []
 
-    def take(text: str | bytes) -> bool:
+    def take(text: str) -> bool:
         texts.append(text)
         return False
 
@@ -252,12 +138,14 @@ async def _settle(meter: Meter) -> None:
 
 async def _measure(meter: Meter, seconds: float) -> dict[str, float]:
     begin, cpu, meter.measuring = monotonic(), process_time(), True
+    Counted.reads = 0
     await anyio.sleep(seconds)
     end, cpu, meter.measuring = monotonic(), process_time() - cpu, False
     return {
         "begin": begin,
         "end": end,
         "events": len(meter.delays),
+        "reads": Counted.reads,
         "cpu": cpu / (end - begin),
         "us": 1e6 * cpu / len(meter.delays),
         **_quantiles("first", meter.first),

@@ -98,6 +98,27 @@ async def test_a_record_of_tls_in_the_same_packet(serve, certificates):
     assert server.accepted == 2
 
 
+@pytest.mark.scorecard(14)
+@pytest.mark.parametrize(("tls", "length"), [(False, 65_536), (True, 60_000)])
+async def test_more_came_at_once_than_a_read_gives(serve, certificates, tls, length):
+    """On asyncio 64 KiB of it are given, and the rest waits below, in TLS within a record."""
+    gate = threading.Event()
+    begun = send(document(200, b"", content_length=str(length)))
+    more = [send(b"x" * length), send(document(200, b"y" * 16_384))]
+    context = certificates.for_server() if tls else None
+    server = serve([read, begun, hold(gate), *more], OK, tls=context)
+    async with opened("direct", verify=certificates.ca) as transport:
+        exchange = transport.exchange(Call(server.url, {}, b"hi"))
+        await exchange.head(None)
+        gate.set()
+        await server.until(lambda server: server.connections[0].played)
+        while await exchange.receive(None):
+            pass
+        await exchange.aclose()
+        assert await ask(transport, server.url) == b"Hello"
+    assert server.accepted == 2
+
+
 async def test_idle_for_too_long(serve, transport, monkeypatch):
     """A connection expires; it is closed when another one is asked for."""
     monkeypatch.setattr(direct_pool, "IDLE_SECONDS", -1)
@@ -152,6 +173,19 @@ async def test_closed_under_a_reader(serve, transport):
     await exchange.aclose()
     with pytest.raises(ConnectionAbortedError):
         await transport._pool.connect(origin_of(server.url), None)
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [head() + part(b"Hello"), document(200, b"Hello", content_length="9")],
+    ids=["chunks", "length"],
+)
+async def test_a_body_that_ends_too_early(serve, transport, begun):
+    """The error says how much is missing, and what it came of."""
+    server = serve([read, send(begun), fin])
+    with pytest.raises(StreamInterrupted, match="without sending complete") as caught:
+        await ask(transport, server.url)
+    assert isinstance(caught.value.__cause__, anyio.EndOfStream)
 
 
 # Requests.

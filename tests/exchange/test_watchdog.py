@@ -111,6 +111,27 @@ async def test_who_does_not_wait_is_never_ended(dog):
     assert not line.wait.was_ended
 
 
+async def test_reads_that_outlast_it():
+    """One that waits when it is cancelled, and one begun later, end like their connections."""
+    dog = Watchdog()
+    waiting, later = Line(dog), Line(dog)
+    began = anyio.current_time()
+
+    async def read(line: Line) -> None:
+        with pytest.raises(anyio.EndOfStream):
+            await line.wait.run(began + 9, line.read)
+        assert line.shut_at == began
+
+    with anyio.fail_after(99):
+        async with anyio.create_task_group() as readers:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(dog.run)
+                readers.start_soon(read, waiting)
+                await anyio.wait_all_tasks_blocked()
+                tasks.cancel_scope.cancel()
+            await read(later)
+
+
 async def test_interrupt(dog):
     """Another task can end a read, and the next one is not begun."""
     line = Line(dog)

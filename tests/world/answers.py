@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from cogent.chunks import Chunk
     from cogent.testing import EmulatedRequest
 
-    from .callers import Plan
+    from .plans import Plan
 
 WORDS = ("Let ", "me ", "see", ".\n", "é", "\U0001f600", ' "', "\\n", "\u2028", "}\n\n", "[DONE]")
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from cogent import BadResponse, ProviderError, RetryChunk, RunError, UsageError
+from cogent.exchange.direct import DirectTransport
 
-from .callers import SECONDS_OF_CLOSING
+from .plans import SECONDS_OF_CLOSING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,11 +33,15 @@ def check_client(client: Client, network: Network, tasks_before: int) -> None:
     assert len(tasks) - len(staying) == tasks_before, f"tasks are left: {tasks}"
     transport = client.transport
     slots = transport._slots
-    clients = [transport._callers] if client.is_callers else transport._own.values()
-    pools = [each._transport._pool for each in clients]
-    held = [connection for pool in pools for connection in pool.connections]
-    assert not [pool._requests for pool in pools if pool._requests], "requests are left"
-    assert all(connection.is_idle() for connection in held), f"connections are stuck: {held}"
+    if isinstance(transport, DirectTransport):
+        assert not transport._pool.used, "connections are in use"
+        held: list[object] = [*transport._pool.idle]
+    else:
+        clients = [transport._callers] if client.is_callers else transport._own.values()
+        pools = [each._transport._pool for each in clients]
+        held = [connection for pool in pools for connection in pool.connections]
+        assert not [pool._requests for pool in pools if pool._requests], "requests are left"
+        assert all(connection.is_idle() for connection in held), f"connections are stuck: {held}"
     assert len(network.open) == len(held), "connections are open that are in no pool"
     assert slots._total is None or slots._total.value == client._limits[1], "slots are taken"
     assert all(host.value == client._limits[0] for host in slots._hosts.values())

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import os
 import random
 import secrets
 import sys
 import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from unittest.mock import patch
+from weakref import WeakKeyDictionary
 
 import anyio
 import httpcore
@@ -24,11 +25,13 @@ import trio._core._run as trio_run
 from trio.testing import MockClock
 
 from cogent import Client
+from cogent.exchange import direct_pool, watchdog
 from tests.support.jumping_loop import JumpingLoop
 
-from .callers import Caller, Plan
+from .callers import Caller
 from .checks import check_caller, check_client
 from .network import Log, Network
+from .plans import Plan
 from .server import Servers
 
 if TYPE_CHECKING:
@@ -48,6 +51,7 @@ class World:
         calm: Which part of the connections nothing befalls.
         closes: When the client is closed under its callers; ``None``: after the last of them.
         library: Whose client carries the calls: our own, or a caller's of either library.
+        transport: What moves the bytes of our own clients.
     """
 
     seed: int
@@ -57,6 +61,7 @@ class World:
     calm: float
     closes: float | None
     library: str
+    transport: str
 
     @classmethod
     def draw(cls, seed: int) -> World:
@@ -72,6 +77,7 @@ class World:
                 [*[None] * 15, rng.uniform(0, 1), rng.uniform(0, 4), rng.uniform(0, 20)]
             ),
             library=rng.choice(["own", "own", "own", "httpx", "httpx2"]),
+            transport=rng.choice(["direct", "httpx"]),
         )
 
     def make_http_client(self) -> httpx.AsyncClient | httpx2.AsyncClient | None:
@@ -111,15 +117,15 @@ def run_world(seed: int, log: Log | None = None, *, loop: str = "trio") -> Ended
     options: dict[str, object] = {"loop_factory": JumpingLoop}
     if loop == "trio":
         options = {"clock": MockClock(autojump_threshold=0)}
-    with _repeatable(seed), _complaints() as complaints:
-        ended = anyio.run(
-            _live, World.draw(seed), loop, log or Log(), backend=loop, backend_options=options
-        )
+    world = World.draw(seed)
+    chosen = patch.dict(os.environ, COGENT_TRANSPORT=world.transport)
+    with _repeatable(seed), chosen, _complaints() as complaints:
+        ended = anyio.run(_live, world, log or Log(), backend=loop, backend_options=options)
     assert not complaints, complaints
     return ended
 
 
-async def _live(world: World, loop: str, log: Log) -> Ended:
+async def _live(world: World, log: Log) -> Ended:
     everybody = anyio.Event()
     tasks_before = len(anyio.get_running_tasks())
     callers_own = world.make_http_client()
@@ -137,7 +143,7 @@ async def _live(world: World, loop: str, log: Log) -> Ended:
         async with anyio.create_task_group() as serving, anyio.create_task_group() as calling:
             network = Network(world.seed, world.calm, tasks=serving, serve=servers.serve, log=log)
             calling.start_soon(called)
-            with _replacing(loop, network):
+            with _replacing(network):
                 async with client:
                     with anyio.move_on_after(world.closes):
                         await everybody.wait()
@@ -159,16 +165,26 @@ async def _live(world: World, loop: str, log: Log) -> Ended:
 
 
 @contextmanager
-def _replacing(loop: str, network: Network) -> Iterator[None]:
-    """Put a network, and the world's time, under both libraries."""
+def _replacing(network: Network) -> Iterator[None]:
+    """Put a network, and the world's time, under all that connects."""
     with ExitStack() as stack:
+        stack.enter_context(patch.object(anyio, "connect_tcp", network.connect_tcp))
         for library in (httpcore, httpcore2):
-            backend = library.TrioBackend if loop == "trio" else library.AnyIOBackend
-            connect = staticmethod(partial(network.connect_tcp, library))
-            stack.enter_context(patch.object(backend, "connect_tcp", connect))
+            connect = library.AnyIOBackend.connect_tcp
+            stack.enter_context(patch.object(library.TrioBackend, "connect_tcp", connect))
             clock = SimpleNamespace(monotonic=anyio.current_time)
             stack.enter_context(patch.object(library._async.http11, "time", clock))
         yield
+
+
+class _OrderedWeakSet(WeakKeyDictionary[object, None]):
+    """A set whose order does not follow from where in memory things are."""
+
+    def add(self, item: object) -> None:
+        self[item] = None
+
+    def discard(self, item: object) -> None:
+        self.pop(item, None)
 
 
 @contextmanager
@@ -179,6 +195,8 @@ def _repeatable(seed: int) -> Iterator[None]:
     trio_run._r.seed(seed)
     with (
         patch.object(trio_run, "_ALLOW_DETERMINISTIC_SCHEDULING", new=True),
+        patch.object(direct_pool, "WeakSet", _OrderedWeakSet),
+        patch.object(watchdog, "WeakSet", _OrderedWeakSet),
         patch.object(secrets, "_sysrand", random.Random(seed)),
     ):
         try:

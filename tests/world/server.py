@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cogent.chunks import Chunk
     from cogent.testing import EmulatedRequest, Reply
 
-    from .callers import Plan
     from .network import Connection, Log
+    from .plans import Plan
 
 
 @dataclass
@@ -148,7 +148,8 @@ class Servers:
         assert seen.request is not None
         assert seen.dialect is not None
         messages = seen.request.messages
-        name = next(message.text for message in messages if message.role == "user")
+        prompt = next(message.text for message in messages if message.role == "user")
+        name = prompt.partition("\n")[0]
         turn = sum(message.role == "assistant" for message in messages)
         tries = self.served[name, turn]
         rng = random.Random(f"{self._seed} {name} {turn} {len(tries)}")

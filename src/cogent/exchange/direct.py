@@ -149,8 +149,11 @@ class DirectExchange:
             return data
         except (DeadlineReached, Interrupted, ProviderError):
             raise
-        except anyio.EndOfStream:
-            body.close()
+        except anyio.EndOfStream as end:
+            try:
+                body.close()
+            except ProviderError as fault:
+                raise fault from end
             return await self.receive(deadline)
         except Exception as error:
             forget_locals(error)

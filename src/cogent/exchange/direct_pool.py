@@ -62,6 +62,10 @@ class Connection:
     @property
     def is_silent(self) -> bool:
         """Whether there is nothing to read: neither bytes, nor an end, nor an error."""
+        # On asyncio anyio reads more at once than it gives; nothing public tells of the rest.
+        below = getattr(self.stream, "transport_stream", self.stream)
+        if getattr(getattr(below, "_protocol", None), "read_queue", ()):
+            return False
         if _is_readable(self.socket):
             return False
         tls = self.stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - not Django's

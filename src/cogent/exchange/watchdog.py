@@ -35,6 +35,7 @@ class Watchdog:
 
     def __init__(self) -> None:
         self.wakes_at = -math.inf  # awake: it is about to look
+        self._left = False
         self._sleep = anyio.CancelScope()
         # What drops an exchange unclosed need not know of this; nor does it keep a socket open.
         self._watches: WeakSet[Watch] = WeakSet()
@@ -45,24 +46,39 @@ class Watchdog:
         self._watches.add(made)
         return made
 
-    def wake_at(self, moment: float) -> None:
-        """Sleep no longer than until a moment, which is before `wakes_at`."""
-        self.wakes_at = self._sleep.deadline = moment
+    def wake_for(self, watch: Watch) -> None:
+        """Sleep no longer than until a deadline, which is before `wakes_at`."""
+        if self._left:
+            watch.shut_down()
+        else:
+            self.wakes_at = self._sleep.deadline = watch.deadline
 
     async def run(self) -> NoReturn:
-        """End reads at their deadlines, until cancelled."""
-        while True:
-            self.wakes_at = min((watch.deadline for watch in self._watches), default=math.inf)
-            with anyio.CancelScope(deadline=self.wakes_at) as self._sleep:
-                await anyio.sleep_forever()
-            self.wakes_at = -math.inf
-            self._end_waits(anyio.current_time())
+        """End reads at their deadlines, until cancelled, and then all that have one.
+
+        Our own connections are closed then anyway; on a caller's, a read would wait for ever.
+        """
+        try:
+            while True:
+                self.wakes_at = min((watch.deadline for watch in self._watches), default=math.inf)
+                with anyio.CancelScope(deadline=self.wakes_at) as self._sleep:
+                    await anyio.sleep_forever()
+                self.wakes_at = -math.inf
+                self._end_waits(anyio.current_time())
+        finally:
+            self._leave()
 
     def _end_waits(self, now: float) -> None:
         """Apart from the loop, whose variables would keep the last socket open."""
         for watch in tuple(self._watches):
             if watch.deadline <= now:
                 watch.deadline, watch.passed = math.inf, True
+                watch.shut_down()
+
+    def _leave(self) -> None:
+        self._left, self.wakes_at = True, math.inf
+        for watch in tuple(self._watches):
+            if watch.deadline < math.inf:
                 watch.shut_down()
 
 
@@ -88,7 +104,7 @@ class Watch:
         if deadline is not None:
             self.deadline = deadline
             if deadline < self._dog.wakes_at:
-                self._dog.wake_at(deadline)
+                self._dog.wake_for(self)
 
     def shut_down(self) -> None:
         """End the read in progress, and all later ones, as if the connection had ended."""
