@@ -50,6 +50,7 @@ class Block:
         echo: What the provider wants back with the block.
         held: A high surrogate that waits for its other half.
         ended: It was told that nothing more comes.
+        taken: For a call, it was given before its turn's end.
     """
 
     __slots__ = (
@@ -67,6 +68,7 @@ class Block:
         "redacted",
         "signature",
         "size",
+        "taken",
         "write",
     )
 
@@ -82,7 +84,7 @@ class Block:
         self.data: dict[str, object] = {}
         self.echo: dict[str, object] = {}
         self.held = ""
-        self.ended = False
+        self.ended = self.taken = False
         self.size = 0
         # Compact and linear however many pieces come; a list of strings would cost 60 bytes each.
         self._written = StringIO()

@@ -78,7 +78,11 @@ class Decoder(Repetition):
         templates: bool = TEMPLATES,
     ) -> None:
         # With raw events each of them is looked at anyway.
-        super().__init__(max_argument_characters, templates=templates and not include_raw)
+        super().__init__(
+            self._make_framer(max_event_bytes),
+            max_argument_characters,
+            templates=templates and not include_raw,
+        )
         self.error: ProviderError | None = None
         self.ended = False
         self.ignored = 0
@@ -87,8 +91,6 @@ class Decoder(Repetition):
         self.raw_finish_reason: str | None = None
         self.stop_sequence: str | None = None
         self.details: dict[str, object] = {}
-        self._taken: set[int] = set()  # the calls that were given before their turn's end
-        self.framer = self._make_framer(max_event_bytes)
         self._include_raw = include_raw
         counter = itertools.count(1)
         self._new_id = new_id or (lambda: f"call_{next(counter)}")
@@ -213,9 +215,10 @@ class Decoder(Repetition):
         """
         if self.error is not None:
             return ()
-        calls = (b for b in self._blocks if b.kind == "call" and b.index not in self._taken)
+        calls = (block for block in self._blocks if block.kind == "call" and not block.taken)
         ended = [block for block in calls if block.ended and block.size and block.id]
-        self._taken.update(block.index for block in ended)
+        for block in ended:
+            block.taken = True
         return tool_calls(ended)
 
     # What a dialect fills in.

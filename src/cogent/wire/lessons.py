@@ -9,7 +9,7 @@ from .fields import Object, obj
 from .template import Path, Role, Template, find_places, value_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from .blocks import Block
 
@@ -63,7 +63,7 @@ class Lessons:
         self._frame_end = frame_end
         self._learnt: list[Template] = []
         self._block: Block | None = None  # where the last text went
-        self._first: Object = {}  # the document of the first event of that block
+        self._first: dict[Path, object] = {}  # what the first event of that block had
         self._alike = 0  # how many came after it
 
     def due(self, block: Block, document: Object) -> bool:
@@ -74,7 +74,8 @@ class Lessons:
             document: What was read in it.
         """
         if self._block is not block:
-            self._block, self._first, self._alike = block, document, 0
+            self._block, self._alike = block, 0
+            self._first = {path: value_at(document, path) for path in self._paths(document)}
         else:
             self._alike += 1
         return self._left > 0 and (self._alike >= _ALIKE or bool(self._learnt))
@@ -103,17 +104,17 @@ class Lessons:
             return None
         self._left -= 1
         wanted: dict[Path, Role] = {path: "text"}
-        wanted.update(dict.fromkeys(self._differing(document, self._ignored_paths), "ignored"))
-        counts = [(self._counts_field, name) for name in obj(document.get(self._counts_field))]
-        wanted.update(dict.fromkeys(self._differing(document, counts), "count"))
+        for other in self._paths(document):
+            if value_at(document, other) != self._first.get(other):
+                wanted[other] = "ignored" if other in self._ignored_paths else "count"
         places = find_places(frame, wanted, document_in)
         if not places or b"\n" in frame[places[0].start : places[-1].end]:
             return None
         self._learnt.append(Template(event, places))
         return self._learnt[-1]
 
-    def _differing(self, document: Object, paths: Iterable[Path]) -> Iterator[Path]:
-        """Give where a document differs from the first of its block."""
-        for path in paths:
-            if value_at(document, path) != value_at(self._first, path):
-                yield path
+    def _paths(self, document: Object) -> Iterator[Path]:
+        """Give where this event may differ from others, but for its text."""
+        yield from self._ignored_paths
+        for name in obj(document.get(self._counts_field)):
+            yield self._counts_field, name

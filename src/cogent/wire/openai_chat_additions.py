@@ -6,7 +6,7 @@ collide, so all are read from whoever sends them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ..chunks import MediaChunk, NoticeChunk, ServerToolChunk, SourceChunk
 from .data_url import inline
@@ -24,16 +24,15 @@ _SEVERITIES = ("safe", "low", "medium", "high")
 class AdditionsDecoder(SSEDecoder):
     """The part of the decoder that knows what is no text, no reasoning and no call."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._told: set[str] = set()  # addresses of the sources that were handed out
-        self._executed: set[int] = set()  # tools of the provider's that were shown
+    _told: set[str] | None = None  # addresses of the sources that were handed out
+    _executed: frozenset[int] = frozenset()  # tools of the provider's that were shown
 
     def _annotation(self, annotation: Object, chunks: list[Chunk]) -> None:
         """Read a citation of one place in the text; each place is one of its own."""
         cited = obj(annotation.get(text(annotation, "type"))) or annotation
         url = optional(cited, "url")
         if url:
+            self._told = self._told or set()
             self._told.add(url)
         chunks.append(SourceChunk(url=url, title=optional(cited, "title"), raw=annotation))
 
@@ -45,10 +44,11 @@ class AdditionsDecoder(SSEDecoder):
         found = objects(document.get("search_results"))
         for citation in items(document.get("citations")):
             found.append({"url": citation} if isinstance(citation, str) else obj(citation))
+        told = self._told = self._told or set()
         for raw in found:
             url = optional(raw, "url")
-            if url and url not in self._told:
-                self._told.add(url)
+            if url and url not in told:
+                told.add(url)
                 chunks.append(SourceChunk(url=url, title=optional(raw, "title"), raw=raw))
 
     def _image(self, image: Object, chunks: list[Chunk]) -> None:
@@ -64,7 +64,7 @@ class AdditionsDecoder(SSEDecoder):
         index = integer(tool, "index")
         index = place if index is None else index
         again = index in self._executed
-        self._executed.add(index)
+        self._executed |= {index}
         phases: list[Literal["call", "result"]] = [] if again else ["call"]
         if again or tool.get("output") is not None:
             phases.append("result")

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/responses-streaming
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..chunks import Chunk, FinishReason, Usage
 from ..errors import ProtocolError
@@ -83,9 +83,7 @@ class OpenAIResponsesDecoder(ItemDecoder):
     text_paths = (("delta",),)
     ignored_paths = (("sequence_number",), ("obfuscation",))
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._incomplete: str | None = None
+    _incomplete: str | None = None  # why it is, if it is
 
     @property
     def finish_reason(self) -> FinishReason | None:

@@ -49,6 +49,7 @@ class Repetition(BlockWriter, ABC):
     """Reads frames: by a template where one fits, else in full.
 
     Args:
+        framer: Cuts the body into frames; into lines, where templates are learnt.
         max_argument_characters: Most argument text of one tool call.
         templates: Learn templates.
 
@@ -62,18 +63,21 @@ class Repetition(BlockWriter, ABC):
     ignored_paths: ClassVar[tuple[Path, ...]] = ()  # what means nothing, or only the first time
     counts_field: ClassVar[str] = ""  # whose whole numbers are noted as usage
     frame_end: ClassVar[bytes] = b"\n\n"  # what ends each frame among complete ones
-    framer: Framer
 
-    def __init__(self, max_argument_characters: int, *, templates: bool = TEMPLATES) -> None:
+    def __init__(
+        self, framer: Framer, max_argument_characters: int, *, templates: bool = TEMPLATES
+    ) -> None:
         super().__init__(max_argument_characters)
+        self.framer = framer
+        self._lines = cast("LineFramer", framer)  # which it is where there is a template
         self.progress = 0
         self.misses = 0
         self.logprobs: list[Object] = []
         self._noted: dict[str, object] = {}
         self._parsed: object = None  # the last document
         self._template: Template | None = None  # fits the last frame
-        self._again: Callable[[list[str], list[Chunk]], None]  # writes where its text went
-        self._lines: LineFramer  # the framer, which is one where there is a template
+        # Writes where its text went.
+        self._again: Callable[[list[str], list[Chunk]], None] | None = None
         self._lessons = Lessons(
             text_paths=self.text_paths if templates else (),
             ignored_paths=self.ignored_paths,
@@ -116,7 +120,7 @@ class Repetition(BlockWriter, ABC):
     def _repeated(self, frames: bytes, chunks: list[Chunk]) -> bool:
         """Read frames by the template; tell whether all of them fit."""
         texts = self._template.read(frames) if self._template else None
-        if texts is None:
+        if texts is None or self._again is None:
             return False
         before = len(chunks)
         try:
@@ -138,7 +142,7 @@ class Repetition(BlockWriter, ABC):
             return
         # What adds to a list says something new each time, though its bytes be the same.
         if (len(chunks) - 1, len(self.logprobs)) == before:
-            document = obj(self._parsed)
+            document, self._parsed = obj(self._parsed), None
             if self._lessons.due(block, document):
                 self._learn(frame, chunks[-1], block, document)
 
@@ -152,7 +156,6 @@ class Repetition(BlockWriter, ABC):
                 self._again = partial(self._write_arguments, block)
             case _:
                 return
-        self._lines = cast("LineFramer", self.framer)
         self._template = self._lessons.template(frame, text, document, self._document_in)
 
     def _write_arguments(self, block: Block, texts: list[str], chunks: list[Chunk]) -> None:
