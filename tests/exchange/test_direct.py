@@ -27,7 +27,7 @@ from tests.support.script_server import (
 )
 from tests.support.transports import opened
 
-from .reading import rest, whole
+from .reading import whole
 
 OK = [read, send(document(200, b"Hello"))]
 HELLO = forever(*OK)
@@ -78,43 +78,6 @@ async def test_something_comes_while_it_is_idle(serve, certificates, tls, then):
         assert await ask(transport, server.url) == b"Hello"
         gate.set()
         await server.until(lambda server: server.connections[0].played)
-        assert await ask(transport, server.url) == b"Hello"
-    assert server.accepted == 2
-
-
-@pytest.mark.scorecard(14)
-async def test_a_record_of_tls_in_the_same_packet(serve, certificates):
-    """What TLS holds of bytes after the end is seen too, though the socket has none left."""
-    both = [read, lambda connection: connection.send(document(200, b"Hello")), send(b"forged")]
-    server = serve(both, OK, tls=certificates.for_server())
-    async with opened("direct", verify=certificates.ca) as transport:
-        exchange = transport.exchange(Call(server.url, {}, b"hi"))
-        await exchange.head(None)
-        await server.until(lambda server: server.connections[0].played)
-        # Both records are read from the socket at once, and one of them from TLS.
-        await rest(exchange)
-        await exchange.aclose()
-        assert await ask(transport, server.url) == b"Hello"
-    assert server.accepted == 2
-
-
-@pytest.mark.scorecard(14)
-@pytest.mark.parametrize(("tls", "length"), [(False, 65_536), (True, 60_000)])
-async def test_more_came_at_once_than_a_read_gives(serve, certificates, tls, length):
-    """On asyncio 64 KiB of it are given, and the rest waits below, in TLS within a record."""
-    gate = threading.Event()
-    begun = send(document(200, b"", content_length=str(length)))
-    more = [send(b"x" * length), send(document(200, b"y" * 16_384))]
-    context = certificates.for_server() if tls else None
-    server = serve([read, begun, hold(gate), *more], OK, tls=context)
-    async with opened("direct", verify=certificates.ca) as transport:
-        exchange = transport.exchange(Call(server.url, {}, b"hi"))
-        await exchange.head(None)
-        gate.set()
-        await server.until(lambda server: server.connections[0].played)
-        while await exchange.receive(None):
-            pass
-        await exchange.aclose()
         assert await ask(transport, server.url) == b"Hello"
     assert server.accepted == 2
 

@@ -7,19 +7,19 @@ not even its end: whatever came then would be taken for the answer to the next c
 from __future__ import annotations
 
 import select
-import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
 import anyio
 from anyio.abc import SocketAttribute
-from anyio.streams.tls import TLSAttribute
 
+from .read_ahead import has_read_ahead
 from .rules import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Callable
 
     from anyio.abc import ByteStream
@@ -62,23 +62,7 @@ class Connection:
     @property
     def is_silent(self) -> bool:
         """Whether there is nothing to read: neither bytes, nor an end, nor an error."""
-        # On asyncio anyio reads more at once than it gives; nothing public tells of the rest.
-        below = getattr(self.stream, "transport_stream", self.stream)
-        if getattr(getattr(below, "_protocol", None), "read_queue", ()):
-            return False
-        if _is_readable(self.socket):
-            return False
-        tls = self.stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - not Django's
-        if tls is None:
-            return True
-        # What came in the same packet as the end of an answer is not in the socket any more.
-        try:
-            tls.read(1)
-        except ssl.SSLWantReadError:
-            return True
-        except ssl.SSLError:
-            return False
-        return False
+        return not _is_readable(self.socket) and not has_read_ahead(self.stream)
 
     async def aclose(self) -> None:
         """Close it; shielded from cancellation, and bounded in time."""

@@ -9,10 +9,10 @@ there is no other way:
   One that starts a connection of HTTP/2 leaves it unusable for those after it.
 - A connection of HTTP/2 whose first call is cancelled while it connects is struck off the pool,
   though others wait for it; they finish the work, and nobody closes it.
-- Bytes that come after the exact end of an answer, in the same packet, are kept, and are taken
-  for the answer to the next call: whoever can write them, an attacker or a broken gateway, has
-  answered another call. (What comes later ``httpcore`` sees: it uses no idle connection on which
-  there is something to read.)
+- Bytes that come after the exact end of an answer, and are read along with it, are kept, and are
+  taken for the answer to the next call: whoever can write them, an attacker or a broken gateway,
+  has answered another call. (What comes later ``httpcore`` sees: it uses no idle connection on
+  which there is something to read.)
 - For what else there is on HTTP/2 see `cogent.exchange.http2`.
 """
 
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from .http2 import prepare
+from .read_ahead import has_read_ahead
 from .rules import CLOSE_SECONDS
 
 if TYPE_CHECKING:
@@ -109,7 +110,11 @@ class Start:
     def _leave_if_answered(self) -> None:
         """Make the pool take another connection, if this one has an answer already."""
         state = getattr(self.connection, "_h11_state", None)
-        if state is not None and state.trailing_data[0]:
+        if state is None:
+            return
+        used = getattr(self.connection, "_request_count", 0) > 1
+        below = getattr(self.connection, "_network_stream", None) if used else None
+        if state.trailing_data[0] or has_read_ahead(below):
             library = import_module(type(self._pool).__module__.partition(".")[0])
             raise library.ConnectionNotAvailable
 
