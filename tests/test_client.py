@@ -190,7 +190,7 @@ async def test_calls_queue_here(serve):
     async def one() -> None:
         texts.append(await ask(shared))
 
-    async with Client(max_connections=3) as client:
+    async with Client(max_connections=3, transport="httpx") as client:
         shared = model(server, client=client)
         async with anyio.create_task_group() as tasks:
             for _ in range(8):

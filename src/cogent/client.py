@@ -236,16 +236,16 @@ class Client:
             slots: Limits its calls; ``None`` makes them new ones.
             watchdog: Ends their reads at their deadlines; without one, each has a cancel scope.
         """
-        made = self._connect(slots or Slots(*self._limits), watchdog)
+        slots = slots or Slots(*self._limits)
+        made: Transport = HTTPXTransport(
+            self._http_client, own=self._own, slots=slots, watchdog=watchdog
+        )
+        if self._is_direct:
+            from .exchange.direct import DirectTransport
+
+            context = self._own.context
+            made = DirectTransport(context, slots=slots, by_proxy=made, watchdog=watchdog)
         return made if self._around is None else self._around(made)
-
-    def _connect(self, slots: Slots, watchdog: Watchdog | None) -> Transport:
-        made = HTTPXTransport(self._http_client, own=self._own, slots=slots, watchdog=watchdog)
-        if not self._is_direct:
-            return made
-        from .exchange.direct import DirectTransport
-
-        return DirectTransport(self._own.context, slots=slots, by_proxy=made, watchdog=watchdog)
 
     def _check_here(self) -> None:
         if self._home is None:

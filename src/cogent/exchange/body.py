@@ -7,6 +7,7 @@ again. Only what HTTP itself needs, the line with a chunk's size and the trailer
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from ..errors import StreamInterrupted
@@ -27,7 +28,7 @@ _CHUNK_END = re.compile(rb"\r\n")
 _TRAILER = re.compile(rb"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:" + _OPAQUE + rb")?\r\n")
 
 
-class Body:
+class Body(ABC):
     """One body that is being read.
 
     Attributes:
@@ -39,9 +40,9 @@ class Body:
         self.over = self.exact = False
         self._fault = ""
 
+    @abstractmethod
     def feed(self, data: bytes) -> bytes:
         """Give what of the body is in the next bytes; maybe nothing."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Note that the connection has ended.
