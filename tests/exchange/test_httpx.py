@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import ssl
+import sys
 import threading
 import zlib
 from contextlib import aclosing
@@ -234,3 +235,15 @@ async def test_no_use_after_the_end(serve):
     await transport.aclose()
     with pytest.raises(UsageError, match="closed"):
         transport.exchange(call(serve()))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_what_was_sent_is_let_go(serve, kind):
+    """A prompt may be long, and its answer may last."""
+    server, body = serve([read, send(head())]), bytes(20_000)
+    known = sys.getrefcount(body)
+    async with opened(kind) as transport:
+        exchange = transport.exchange(Call(server.url, {}, body))
+        await exchange.head(anyio.current_time() + 5)
+        assert sys.getrefcount(body) == known
+        await exchange.aclose()

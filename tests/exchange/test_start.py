@@ -115,7 +115,7 @@ class Busy:
 async def test_the_connections_of_others_are_left_alone():
     """What a request costs does not grow with the connections of the pool."""
     own = SimpleNamespace(_h11_state=SimpleNamespace(trailing_data=(b"", False)))
-    request = SimpleNamespace(extensions={}, url="http://api.test")
+    request = SimpleNamespace(extensions={}, url="http://api.test", stream=SimpleNamespace())
     others = [SimpleNamespace(request=Busy(), connection=Busy()) for _ in range(3)]
     sent = SimpleNamespace(request=request, connection=own)
     pool = SimpleNamespace(_requests=[*others, sent], _connections=[Busy(), own])

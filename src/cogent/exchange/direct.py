@@ -120,6 +120,7 @@ class DirectExchange:
             fault = self._fault(error)
             fault.__cause__ = None if shows_headers(error) else error
         else:
+            del self._call  # its body may be long
             self._content = Content(answer.headers)
             self._answer = answer
             if self._watchdog is not None and self._connection is not None:

@@ -193,6 +193,7 @@ class HTTPXExchange:
 
     def _begin(self, response: _Response) -> Head:
         self._response = response
+        del self._call  # its body may be long
         if response.status_code == 407:
             raise proxy_refusal(f"407 {quoted(response.reason_phrase)}")
         headers = {name.lower(): value for name, value in response.headers.items()}

@@ -13,6 +13,7 @@ there is no other way:
   taken for the answer to the next call: whoever can write them, an attacker or a broken gateway,
   has answered another call. (What comes later ``httpcore`` sees: it uses no idle connection on
   which there is something to read.)
+- What was sent is kept as long as the answer.
 - For what else there is on HTTP/2 see `cogent.exchange.http2`.
 """
 
@@ -62,11 +63,12 @@ class Start:
             it; a bare stream before there is a protocol, and ``None`` before that.
     """
 
-    __slots__ = ("_pool", "_scope", "connection")
+    __slots__ = ("_pool", "_request", "_scope", "connection")
 
     def __init__(self, client: Any, request: Any) -> None:
         self.connection: Any = None
         self._pool = _pool_of(client, request.url)
+        self._request = request
         self._scope: anyio.CancelScope | None = None
         request.extensions["trace"] = self
 
@@ -76,7 +78,10 @@ class Start:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        # The library keeps this as long as the answer; a scope would keep those around it too.
+        # The library keeps the request as long as the answer: its body, which may be long, and
+        # this; a scope would keep those around it too.
+        request, self._request = self._request, None
+        request.stream._stream = request._content = b""
         scope, self._scope = self._scope, None
         if scope is not None:
             scope.__exit__(*error)  # nobody cancels it
