@@ -230,7 +230,8 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
                     raise Interrupted
             if self._first is None or chunks[-1].kind == "turn":
                 self._note_time(chunks)
-            self._ready[:0] = reversed(chunks)
+            chunks.reverse()
+            self._ready = chunks + self._ready if self._ready else chunks
         except BaseException as error:
             await self._release()  # noqa: ASYNC102 - shields and bounds itself
             if not isinstance(error, Interrupted):
