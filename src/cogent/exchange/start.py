@@ -68,7 +68,7 @@ class Start:
     def __init__(self, client: Any, request: Any) -> None:
         self.connection: Any = None
         self._pool = _pool_of(client, request.url)
-        self._request = request
+        self._request: Any = request
         self._scope: anyio.CancelScope | None = None
         request.extensions["trace"] = self
 
