@@ -22,7 +22,7 @@ from cogent.framing import (
     encode_event,
     sse,
 )
-from cogent.framing.sse import event_of
+from cogent.framing.sse_block import event_of
 from tests.support.cuts import cuttings, every, partitions, pieces
 from tests.support.reference import requires_reference, vectors
 

@@ -22,8 +22,6 @@ __all__ = (
     "MAX_EVENT_BYTES",
     "MAX_EVENT_LINES",
     "SSEFramer",
-    "event_data",
-    "event_of",
 )
 
 MAX_EVENT_BYTES = 64 * 1024 * 1024
@@ -280,28 +278,3 @@ class SSEFramer:
         if unfinished and not colon:
             return len(name) < _LONGEST_FIELD
         return name in _FIELDS
-
-
-def event_of(block: bytes) -> tuple[str, bytes | None]:
-    """Give the event type of a block, ``""`` where it has none, and its data.
-
-    The lines of the data are joined with LF; ``None`` if there is no data field.
-    """
-    if block.startswith(b"data: ") and b"\n" not in block:
-        return "", block[6:]
-    lines = block.split(b"\n")
-    if len(lines) == 2 and lines[0][:7] == b"event: " and lines[1][:6] == b"data: ":
-        return lines[0][7:].decode("utf-8", "replace"), lines[1][6:]
-    name, data = b"", []
-    for line in lines:
-        field, _, value = line.partition(b":")
-        if field == b"data":
-            data.append(value.removeprefix(b" "))
-        elif field == b"event":
-            name = value.removeprefix(b" ")
-    return name.decode("utf-8", "replace"), b"\n".join(data) if data else None
-
-
-def event_data(block: bytes) -> bytes | None:
-    """Give the data of a block, as `event_of` does."""
-    return event_of(block)[1]

@@ -69,10 +69,10 @@ class BedrockConverseDecoder(Decoder):
     def _make_framer(self, max_event_bytes: int) -> Framer:
         return EventStreamFramer(max_message_bytes=max_event_bytes)
 
-    def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+    def _frame(self, frame: bytes, chunks: list[Chunk]) -> Object | None:
         if self.ended:
             self.ignored += 1
-            return
+            return None
         message = read_message(frame)
         kind = message.text(":exception-type") or message.text(":event-type")
         self._raw(kind, frame, chunks)
@@ -87,6 +87,7 @@ class BedrockConverseDecoder(Decoder):
         before = len(chunks), self.raw_finish_reason
         self._event(kind, document, chunks)
         self.progress += (len(chunks), self.raw_finish_reason) != before
+        return None  # it has no texts in known places, so nothing is learnt
 
     def _event(self, kind: str, event: Object, chunks: list[Chunk]) -> None:
         index = integer(event, "contentBlockIndex") or 0

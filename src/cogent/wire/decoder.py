@@ -114,7 +114,7 @@ class Decoder(Repetition):
             raise self.error
         chunks: list[Chunk] = []
         try:
-            if self._template is None:
+            if self._repeats is None:
                 self._frames(self.framer.feed(data), chunks)
             else:
                 self._uncut(data, chunks)
@@ -266,11 +266,9 @@ class Decoder(Repetition):
     def _load(self, data: bytes) -> object:
         if not self._surrogates:
             try:
-                self._parsed = loads(data)
+                return loads(data)
             except InvalidJSON:
                 self._surrogates = True
-            else:
-                return self._parsed
         return loads(data, mode="tolerant")
 
     def _raw(self, event: str, data: bytes, chunks: list[Chunk]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import APIError, ProtocolError, ToolCallGenerationError, quoted
 from ..framing import SSEFramer, loads
-from ..framing.sse import event_data
+from ..framing.sse_block import event_data
 from .fields import Object, integer, items, obj, objects, optional, text
 from .taxonomy import Report, class_of, fitting_status, is_final, word_of
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..chunks import Chunk, FinishReason, SourceChunk, Usage
 from ..errors import InvalidJSON, ProtocolError
-from ..framing.sse import event_data
+from ..framing.sse_block import event_data
 from .dialect import Codec
 from .fields import Object, dump, integer, obj, objects, optional, text
 from .gemini_encoder import GeminiEncoder, error_body

@@ -73,12 +73,14 @@ class Lessons:
             block: Where its text went; it told nothing else, but maybe counts.
             document: What was read in it.
         """
+        if not self._left:
+            return False
         if self._block is not block:
             self._block, self._alike = block, 0
             self._first = {path: value_at(document, path) for path in self._paths(document)}
         else:
             self._alike += 1
-        return self._left > 0 and (self._alike >= _ALIKE or bool(self._learnt))
+        return self._alike >= _ALIKE or bool(self._learnt)
 
     def template(
         self,

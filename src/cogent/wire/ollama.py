@@ -67,10 +67,10 @@ class OllamaDecoder(Decoder):
     def _make_framer(self, max_event_bytes: int) -> Framer:
         return NDJSONFramer(max_line_bytes=max_event_bytes)
 
-    def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+    def _frame(self, frame: bytes, chunks: list[Chunk]) -> Object | None:
         if self.ended:
             self.ignored += 1
-            return
+            return None
         self._raw("", frame, chunks)
         document = self._load(frame)
         if not isinstance(document, dict):
@@ -79,6 +79,7 @@ class OllamaDecoder(Decoder):
         before = len(chunks)
         self._document(document, chunks)
         self.progress += len(chunks) > before
+        return document
 
     def _is_marker(self, frame: bytes) -> bool:
         return obj(self._load(frame)).get("done") is True

@@ -50,19 +50,6 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         )
     if settings.parallel_tool_calls is False:
         raise unsupported(request, "Ollama cannot forbid parallel tool calls")
-    options: Object = {}
-    for name, value in (
-        ("num_predict", settings.max_tokens),
-        ("temperature", settings.temperature),
-        ("top_p", settings.top_p),
-        ("top_k", settings.top_k),
-        ("presence_penalty", settings.presence_penalty),
-        ("frequency_penalty", settings.frequency_penalty),
-        ("stop", list(settings.stop) if settings.stop else None),
-        ("seed", settings.seed),
-    ):
-        if value is not None:
-            options[name] = value
     body: dict[str, object] = {
         "model": request.model,
         "messages": [
@@ -85,10 +72,24 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     if settings.logprobs is not None:
         body.update({"logprobs": True, "top_logprobs": settings.logprobs})
     extra = dict(settings.extra_body)
-    options.update(obj(extra.pop("options", None)))
+    options = {**_options(settings), **obj(extra.pop("options", None))}
     if options:
         body["options"] = options
     return {**body, **extra}
+
+
+def _options(settings: Settings) -> Object:
+    options = {
+        "num_predict": settings.max_tokens,
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "top_k": settings.top_k,
+        "presence_penalty": settings.presence_penalty,
+        "frequency_penalty": settings.frequency_penalty,
+        "stop": list(settings.stop) if settings.stop else None,
+        "seed": settings.seed,
+    }
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from ..chunks import ReasoningChunk, TextChunk, ToolCallChunk
 from .block_writer import BlockWriter
-from .fields import Object, obj
 from .lessons import TEMPLATES, Lessons
 
 if TYPE_CHECKING:
@@ -16,7 +15,11 @@ if TYPE_CHECKING:
 
     from ..chunks import Chunk
     from .blocks import Block
+    from .fields import Object
     from .template import Path, Template
+
+    Write = Callable[[list[str], list[Chunk]], None]
+    """Writes texts where one of their kind went before."""
 
 __all__ = ("Framer", "LineFramer", "Repetition")
 
@@ -74,10 +77,7 @@ class Repetition(BlockWriter, ABC):
         self.misses = 0
         self.logprobs: list[Object] = []
         self._noted: dict[str, object] = {}
-        self._parsed: object = None  # the last document
-        self._template: Template | None = None  # fits the last frame
-        # Writes where its text went.
-        self._again: Callable[[list[str], list[Chunk]], None] | None = None
+        self._repeats: tuple[Template, Write] | None = None  # what the last frame may begin
         self._lessons = Lessons(
             text_paths=self.text_paths if templates else (),
             ignored_paths=self.ignored_paths,
@@ -88,8 +88,8 @@ class Repetition(BlockWriter, ABC):
     @property
     def usage_raw(self) -> dict[str, object]:
         """The provider's usage, last value of each field."""
-        if self._template is not None:
-            self._noted.update(self._template.counts)
+        if self._repeats is not None:
+            self._noted.update(self._repeats[0].counts)
         return self._noted
 
     def _uncut(self, data: bytes, chunks: list[Chunk]) -> None:
@@ -105,7 +105,7 @@ class Repetition(BlockWriter, ABC):
         """
         at, count = 0, 1
         while at < len(frames):
-            if self._template is not None:
+            if self._repeats is not None:
                 some = self.frame_end.join([*frames[at : at + count], b""])
                 if some != misfit and self._repeated(some, chunks):
                     at += count
@@ -119,44 +119,48 @@ class Repetition(BlockWriter, ABC):
 
     def _repeated(self, frames: bytes, chunks: list[Chunk]) -> bool:
         """Read frames by the template; tell whether all of them fit."""
-        texts = self._template.read(frames) if self._template else None
-        if texts is None or self._again is None:
+        if self._repeats is None:
+            return False
+        template, write = self._repeats
+        texts = template.read(frames)
+        if texts is None:
             return False
         before = len(chunks)
         try:
-            self._again(texts, chunks)
+            write(texts, chunks)
         finally:
             self.progress += len(chunks) - before
         return True
 
     def _in_full(self, frame: bytes, chunks: list[Chunk]) -> None:
-        if self._template is not None:
-            self._noted.update(self._template.counts)
-            self._template = None
+        if self._repeats is not None:
+            self._noted.update(self._repeats[0].counts)
+            self._repeats = None
             self.misses += 1
         before = len(chunks), len(self.logprobs)
         self._written = None
-        self._frame(frame, chunks)
+        document = self._frame(frame, chunks)
         block = self._written
-        if block is None or self._surrogates:
+        if block is None or document is None or self._surrogates:
             return
         # What adds to a list says something new each time, though its bytes be the same.
-        if (len(chunks) - 1, len(self.logprobs)) == before:
-            document, self._parsed = obj(self._parsed), None
-            if self._lessons.due(block, document):
-                self._learn(frame, chunks[-1], block, document)
+        if (len(chunks) - 1, len(self.logprobs)) == before and self._lessons.due(block, document):
+            self._learn(frame, chunks[-1], block, document)
 
     def _learn(self, frame: bytes, chunk: Chunk, block: Block, document: Object) -> None:
+        write: Write
         match chunk:
             case TextChunk(content=text):
-                self._again = partial(_write_texts, block)
+                write = partial(_write_texts, block)
             case ReasoningChunk(text=text):
-                self._again = partial(_write_reasoning, block)
+                write = partial(_write_reasoning, block)
             case ToolCallChunk(arguments=text):
-                self._again = partial(self._write_arguments, block)
+                write = partial(self._write_arguments, block)
             case _:
                 return
-        self._template = self._lessons.template(frame, text, document, self._document_in)
+        template = self._lessons.template(frame, text, document, self._document_in)
+        if template is not None:
+            self._repeats = template, write
 
     def _write_arguments(self, block: Block, texts: list[str], chunks: list[Chunk]) -> None:
         for text in filter(None, texts):
@@ -165,8 +169,8 @@ class Repetition(BlockWriter, ABC):
     # What a dialect fills in.
 
     @abstractmethod
-    def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
-        """Decode one frame."""
+    def _frame(self, frame: bytes, chunks: list[Chunk]) -> Object | None:
+        """Decode one frame; give its document, if later frames may repeat it."""
 
     def _document_in(self, frame: bytes) -> bytes | None:
         """Give the JSON document of a frame."""

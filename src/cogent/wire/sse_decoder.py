@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import InvalidJSON
 from ..framing import SSEFramer, run_together
-from ..framing.sse import event_data, event_of
+from ..framing.sse_block import event_data, event_of
 from .decoder import Decoder, Framer
 from .fields import Object, obj
 
@@ -29,18 +29,19 @@ class SSEDecoder(Decoder):
         # Errors also come as bare JSON and as fields of other names, so unknown lines are kept.
         return SSEFramer(max_event_bytes=max_event_bytes, keep_unknown=True)
 
-    def _frame(self, frame: bytes, chunks: list[Chunk]) -> None:
+    def _frame(self, frame: bytes, chunks: list[Chunk]) -> Object | None:
         event, data = event_of(frame)
         if self.ended:
             self.ignored += data not in (None, b"", b"[DONE]")
         elif data is not None:
             self._raw(event, data, chunks)
-            self._data(event, data, chunks)
+            return self._data(event, data, chunks)
         else:
             for event, orphan in _orphans(frame):
                 self._raw(event, orphan, chunks)
                 with suppress(InvalidJSON):
                     self._data(event, orphan, chunks)
+        return None
 
     def _frames(self, frames: list[bytes], chunks: list[Chunk], misfit: bytes = b"") -> None:
         # A comment says nothing: the event after it repeats the one before it.
@@ -63,17 +64,18 @@ class SSEDecoder(Decoder):
                     self._check_error(document, event)
             del chunks[before:]
 
-    def _data(self, event: str, data: bytes, chunks: list[Chunk]) -> None:
+    def _data(self, event: str, data: bytes, chunks: list[Chunk]) -> Object | None:
+        """Decode the data of an event; give its document, if it is one."""
         if not data.startswith(b"{"):
             # Some proxies write the prefix twice; no document begins like it.
             data = data.removeprefix(b"data:").strip()
             if not data:
-                return
+                return None
             if data.startswith(b"[DONE]"):
                 self._done(chunks)
-                return
+                return None
         try:
-            document = self._read(data, event)
+            document = obj(self._read(data, event))
         except InvalidJSON:
             pieces = run_together(data)
             if not pieces:
@@ -81,11 +83,12 @@ class SSEDecoder(Decoder):
             for piece in pieces:
                 if not self.ended:
                     self._data(event, piece, chunks)
-            return
+            return None
         before = len(chunks), self.raw_finish_reason
-        self._event(obj(document), event, chunks)
+        self._event(document, event, chunks)
         if (len(chunks), self.raw_finish_reason) != before:
             self.progress += 1
+        return document
 
     def _read(self, data: bytes, event: str) -> object:
         """Parse the data of an event, and raise the error that it is by its name or its shape."""
