@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeForm
 
     from .client import Client
-    from .exchange.httpx import HTTPClient
+    from .exchange.http_client import HTTPClient
     from .hooks import Hooks
     from .instructions import Instructions
     from .messages import Content

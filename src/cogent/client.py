@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from .exchange import Transport
-    from .exchange.httpx import HTTPClient
+    from .exchange.http_client import HTTPClient
     from .exchange.tls import Cert, Verify
 
     Around: TypeAlias = "Callable[[Transport], Transport]"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .auth import Auth
     from .exchange import Transport
-    from .exchange.httpx import HTTPClient
+    from .exchange.http_client import HTTPClient
     from .messages import ToolSpec
     from .providers import Provider
     from .providers.provider import Endpoint

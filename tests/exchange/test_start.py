@@ -120,6 +120,7 @@ async def test_the_connections_of_others_are_left_alone():
     sent = SimpleNamespace(request=request, connection=own)
     pool = SimpleNamespace(_requests=[*others, sent], _connections=[Busy(), own])
     client = SimpleNamespace(_transport_for_url=lambda _: SimpleNamespace(_pool=pool))
-    with Start(client, request) as start:
+    with anyio.CancelScope() as scope:
+        start = Start(client, request, scope)
         await request.extensions["trace"]("http11.send_request_headers.started", {})
     assert start.connection is own

@@ -7,16 +7,15 @@ task, without a warning on trio.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio
 
 from ..errors import ProviderError, UsageError, quoted
 from ..hosts import is_loopback
+from . import body_sent
 from .content_coding import Content
 from .faults import (
     body_fault,
@@ -36,52 +35,13 @@ from .start import Start
 from .wait import Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator
 
+    from .http_client import HTTPClient, HTTPResponse
     from .port import Call
     from .watchdog import Socket, Watchdog
 
-__all__ = ("HTTPClient", "HTTPXTransport")
-
-
-class _Response(Protocol):
-    """What is used of a response of either library."""
-
-    status_code: int
-
-    @property
-    def reason_phrase(self) -> str: ...
-    @property
-    def extensions(self) -> Mapping[str, Any]: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    def aiter_raw(self) -> AsyncIterator[bytes]: ...
-    async def aclose(self) -> None: ...
-
-
-class HTTPClient(Protocol):
-    """What is used of a caller's client: ``httpx.AsyncClient`` and ``httpx2.AsyncClient`` fit."""
-
-    # The request is the library's own type, made by one method and taken by the other.
-    def build_request(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: dict[str, str],
-        content: bytes,
-        timeout: tuple[float | None, float | None, float | None, float | None],
-    ) -> Any:
-        """Make a request."""
-        ...
-
-    async def send(self, request: Any, *, stream: bool, follow_redirects: bool) -> _Response:
-        """Send it."""
-        ...
-
-    async def aclose(self) -> None:
-        """Close the client."""
-        ...
+__all__ = ("HTTPXTransport",)
 
 
 class HTTPXTransport:
@@ -169,7 +129,7 @@ class HTTPXExchange:
         self._watchdog = watchdog
         self._request: Any = None  # the library's own type
         self._start: Start | None = None
-        self._response: _Response | None = None
+        self._response: HTTPResponse | None = None
         self._body: AsyncIterator[bytes] | None = None
         self._whole = False
         self._content: Content | None = None
@@ -191,7 +151,7 @@ class HTTPXExchange:
             return self._begin(response)
         raise fault  # out here, so that what shows a header is not its context either
 
-    def _begin(self, response: _Response) -> Head:
+    def _begin(self, response: HTTPResponse) -> Head:
         self._response = response
         del self._call  # its body may be long
         if response.status_code == 407:
@@ -253,7 +213,7 @@ class HTTPXExchange:
             if self._slot is not None:
                 self._slot.release()
 
-    async def _send(self) -> _Response:
+    async def _send(self) -> HTTPResponse:
         if self._slot is not None:
             await self._slot.acquire()
         call = self._call
@@ -265,42 +225,24 @@ class HTTPXExchange:
             content=call.body,
             timeout=(call.connect_timeout, None, None, None),
         )
-        body = self._request.stream.__class__
-        self._request.stream = _without_generator(body)(call.body)
-        with Start(self._client, self._request) as self._start:
+        body_sent.without_generator(self._request, call.body)
+        with anyio.CancelScope() as scope:
+            self._start = Start(self._client, self._request, scope)
             try:
                 return await self._client.send(self._request, stream=True, follow_redirects=False)
             except BaseException as error:
                 forget_locals(error)
                 raise
+            finally:
+                self._start.end()
+                body_sent.forget(self._request)
+        raise AssertionError("nobody cancels this scope")
 
 
-def _own_socket(response: _Response) -> Socket | None:
+def _own_socket(response: HTTPResponse) -> Socket | None:
     """Give the socket that serves this answer alone, where there is one: not on HTTP/2."""
     stream = response.extensions.get("network_stream")
     if stream is None or response.extensions.get("http_version") != b"HTTP/1.1":
         return None
     sock: Socket | None = stream.get_extra_info("socket")
     return sock
-
-
-class _Once(AsyncIterator[bytes]):
-    """Gives one item. Unlike a generator it can be left anywhere."""
-
-    def __init__(self, item: bytes) -> None:
-        self._items = iter((item,))
-
-    async def __anext__(self) -> bytes:
-        for item in self._items:
-            return item
-        raise StopAsyncIteration
-
-
-@cache
-def _without_generator(body: type) -> type:
-    """Make of either library's request body one that is iterated without a generator.
-
-    A call that is cancelled while its body is sent would leave the generator to the collector,
-    and trio complains about it.
-    """
-    return type(body.__name__, (body,), {"__aiter__": lambda self: _Once(b"".join(self))})

@@ -13,7 +13,6 @@ there is no other way:
   taken for the answer to the next call: whoever can write them, an attacker or a broken gateway,
   has answered another call. (What comes later ``httpcore`` sees: it uses no idle connection on
   which there is something to read.)
-- What was sent is kept as long as the answer.
 - For what else there is on HTTP/2 see `cogent.exchange.http2`.
 """
 
@@ -30,7 +29,6 @@ from .rules import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Self
 
 __all__ = ("Start",)
 
@@ -50,41 +48,31 @@ _SENT = frozenset(event for event in _SHIELDED if ".send_" in event)
 
 
 class Start:
-    """Looks after a request while it is sent within a ``with`` block, as its ``trace`` extension.
+    """Looks after a request while it is sent, as its ``trace`` extension.
 
     It looks at the connection of its own request alone: a pool may hold thousands.
 
     Args:
         client: An ``httpx.AsyncClient``, or one of ``httpx2``.
         request: The request, which it will send.
+        scope: The scope in which it is sent.
 
     Attributes:
         connection: What the request is sent on, without what tunnels or picks the protocol around
             it; a bare stream before there is a protocol, and ``None`` before that.
     """
 
-    __slots__ = ("_pool", "_request", "_scope", "connection")
+    __slots__ = ("_pool", "_scope", "connection")
 
-    def __init__(self, client: Any, request: Any) -> None:
+    def __init__(self, client: Any, request: Any, scope: anyio.CancelScope) -> None:
         self.connection: Any = None
         self._pool = _pool_of(client, request.url)
-        self._request: Any = request
-        self._scope: anyio.CancelScope | None = None
+        self._scope: anyio.CancelScope | None = scope
         request.extensions["trace"] = self
 
-    def __enter__(self) -> Self:
-        self._scope = anyio.CancelScope()
-        self._scope.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        # The library keeps the request as long as the answer: its body, which may be long, and
-        # this; a scope would keep those around it too.
-        request, self._request = self._request, None
-        request.stream._stream = request._content = b""
-        scope, self._scope = self._scope, None
-        if scope is not None:
-            scope.__exit__(*error)  # nobody cancels it
+    def end(self) -> None:
+        """Let go of the scope: this lives as long as the answer, a scope keeps those around it."""
+        self._scope = None
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Take an event of the library."""
