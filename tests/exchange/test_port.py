@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import asynccontextmanager
 
 import anyio
@@ -9,11 +10,19 @@ import pytest
 
 from cogent.errors import StreamInterrupted
 from cogent.exchange import Call, DeadlineReached, Head, Interrupted
-from tests.support.script_server import LAST, fin, forever, head, part, read, reset, send
+from tests.support.script_server import LAST, fin, forever, head, hold, part, read, reset, send
 from tests.support.transports import KINDS, opened
 
 from .fake import HANG, FakeTransport
 from .reading import rest
+
+
+@pytest.fixture(params=["asyncio", "uvloop", "trio"])
+def anyio_backend(request):
+    if request.param == "uvloop":
+        pytest.importorskip("uvloop")  # there is none for Windows
+        return "asyncio", {"use_uvloop": True}
+    return request.param, {}
 
 
 class OnSockets:
@@ -150,6 +159,28 @@ async def test_interrupt_in_a_wait(port):
             await anyio.wait_all_tasks_blocked()
             exchange.interrupt()
         await exchange.aclose()
+
+
+@pytest.mark.parametrize("watched", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+async def test_interrupt_after_the_end(serve, kind, watched):
+    """By then the connection may serve another exchange, which is left alone."""
+    gate = threading.Event()
+    first = [read, send(head(), part(b"one"), LAST)]
+    second = [read, send(head(), part(b"two")), hold(gate), send(part(b"three"), LAST)]
+    server = serve([*first, *second])
+    async with opened(kind, watched=watched) as transport:
+        ended, other = (transport.exchange(Call(server.url, {}, b"body")) for _ in range(2))
+        await ended.head(None)
+        assert await rest(ended) == b"one"
+        if kind == "direct":  # the others have given it back already
+            await ended.aclose()
+        await other.head(None)
+        ended.interrupt()
+        gate.set()
+        assert await rest(other) == b"twothree"
+        for exchange in (ended, other):
+            await exchange.aclose()
 
 
 async def test_interrupt_before_use(port):

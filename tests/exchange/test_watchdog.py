@@ -18,12 +18,13 @@ def anyio_backend(virtual_time):
     return virtual_time
 
 
-class Line:
+class Line(socket.socket):
     """A socket whose reads last until it is shut down, and the wait of who reads from it."""
 
     def __init__(self, dog: Watchdog) -> None:
+        # Without the base's own: it is a socket of no file.
         self.wait = Wait()
-        self.wait.watch = dog.watch(self)
+        self.wait.follow(dog.watch(self))
         self.shut_at: float | None = None
         self._ended = anyio.Event()
 
@@ -160,6 +161,19 @@ async def test_errors_and_cancellation_stay_what_they_are(dog):
     with anyio.move_on_after(1) as scope:
         await line.wait.run(anyio.current_time() + 9, line.read)
     assert scope.cancelled_caught
+
+
+async def test_what_cannot_be_shut_down_is_not_watched(dog):
+    """Of its sockets uvloop shows an object that can do nothing."""
+
+    class Shown:
+        def shutdown(self, how: int) -> None:
+            raise TypeError("transport sockets do not support shutdown() method")
+
+    wait = Wait()
+    wait.follow(dog.watch(Shown()))
+    with pytest.raises(DeadlineReached):
+        await wait.run(anyio.current_time() + 3, anyio.sleep_forever)
 
 
 async def test_what_is_dropped_is_forgotten(dog):

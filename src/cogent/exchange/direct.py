@@ -124,7 +124,7 @@ class DirectExchange:
             self._content = Content(answer.headers)
             self._answer = answer
             if self._watchdog is not None and self._connection is not None:
-                self._wait.watch = self._watchdog.watch(self._connection.socket)
+                self._wait.follow(self._watchdog.watch(self._connection.socket))
             return Head(answer.status, answer.headers)
         raise fault  # out here, so that what shows a header is not its context either
 
@@ -173,6 +173,7 @@ class DirectExchange:
                 return
             whole = answer is not None and answer.reusable and answer.body.exact
             if whole and not self._wait.was_ended:
+                self._wait.follow(None)
                 await self._pool.give(connection)
             else:
                 await self._pool.drop(connection)

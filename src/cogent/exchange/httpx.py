@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from .http_client import HTTPClient, HTTPResponse
     from .port import Call
-    from .watchdog import Socket, Watchdog
+    from .watchdog import Watchdog
 
 __all__ = ("HTTPXTransport",)
 
@@ -162,8 +162,7 @@ class HTTPXExchange:
         self._content = Content(headers)
         self._body = response.aiter_raw()
         if self._watchdog is not None:
-            sock = _own_socket(response)
-            self._wait.watch = None if sock is None else self._watchdog.watch(sock)
+            self._wait.follow(self._watchdog.watch(_own_socket(response)))
         return Head(response.status_code, headers)
 
     async def receive(self, deadline: float | None) -> bytes:
@@ -182,6 +181,7 @@ class HTTPXExchange:
             raise
         except StopAsyncIteration:
             self._body, self._whole = None, True
+            self._wait.follow(None)  # the connection may serve another call by now
             content.close()
             return b""
         except Exception as error:
@@ -239,10 +239,9 @@ class HTTPXExchange:
         raise AssertionError("nobody cancels this scope")
 
 
-def _own_socket(response: HTTPResponse) -> Socket | None:
+def _own_socket(response: HTTPResponse) -> object:
     """Give the socket that serves this answer alone, where there is one: not on HTTP/2."""
     stream = response.extensions.get("network_stream")
     if stream is None or response.extensions.get("http_version") != b"HTTP/1.1":
         return None
-    sock: Socket | None = stream.get_extra_info("socket")
-    return sock
+    return stream.get_extra_info("socket")

@@ -30,28 +30,37 @@ class Wait:
 
     Attributes:
         interrupted: `interrupt` was called.
-        watch: Of the socket from which all later steps read; ``None``: each has a cancel scope.
     """
 
-    __slots__ = ("_scope", "interrupted", "watch")
+    __slots__ = ("_scope", "_watch", "interrupted")
 
     def __init__(self) -> None:
         self.interrupted = False
-        self.watch: Watch | None = None
+        self._watch: Watch | None = None
         self._scope: anyio.CancelScope | None = None
+
+    def follow(self, watch: Watch | None) -> None:
+        """Have a watchdog end later steps.
+
+        Args:
+            watch: Of the socket from which all of them read, until this is called again: what is
+                done to a socket after its connection was given back is done to another call.
+                ``None``: each has a cancel scope.
+        """
+        self._watch = watch
 
     @property
     def was_ended(self) -> bool:
         """Whether a step, or the socket below, was ended by us."""
-        return self.interrupted or (self.watch is not None and self.watch.passed)
+        return self.interrupted or (self._watch is not None and self._watch.passed)
 
     def interrupt(self) -> None:
         """End the step in progress, or the next one, with `Interrupted`."""
         self.interrupted = True
         if self._scope is not None:
             self._scope.cancel()
-        if self.watch is not None:
-            self.watch.shut_down()
+        if self._watch is not None:
+            self._watch.shut_down()
 
     def until(self, deadline: float | None) -> Self:
         """Bound what is awaited in a ``with`` block.
@@ -65,8 +74,8 @@ class Wait:
         """
         if self.interrupted:
             raise Interrupted
-        if self.watch is not None:
-            self.watch.begin(deadline)
+        if self._watch is not None:
+            self._watch.begin(deadline)
         else:
             self._scope = anyio.CancelScope(deadline=math.inf if deadline is None else deadline)
         return self
@@ -82,8 +91,8 @@ class Wait:
         traceback: TracebackType | None,
     ) -> None:
         scope, self._scope = self._scope, None
-        if self.watch is not None:
-            self.watch.deadline = math.inf
+        if self._watch is not None:
+            self._watch.deadline = math.inf
             by_us = error is not None and self.was_ended and isinstance(error, Exception)
         else:
             ended = scope is not None and scope.__exit__(kind, error, traceback)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 import anyio
@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 __all__ = ("Watch", "Watchdog")
-
-
-class Socket(Protocol):
-    """What is used of a socket, of either event loop."""
-
-    def shutdown(self, how: int, /) -> None:
-        """End reading, writing or both."""
-        ...
 
 
 class Watchdog:
@@ -40,9 +32,16 @@ class Watchdog:
         # What drops an exchange unclosed need not know of this; nor does it keep a socket open.
         self._watches: WeakSet[Watch] = WeakSet()
 
-    def watch(self, sock: Socket) -> Watch:
-        """Make what notes the deadlines of reads from a socket."""
-        made = Watch(self, sock)
+    def watch(self, sock: object) -> Watch | None:
+        """Make what notes the deadlines of reads from a socket, as an event loop shows it.
+
+        Returns:
+            ``None`` where it shows another object, as uvloop does: that cannot be shut down.
+        """
+        real = getattr(sock, "_sock", sock)  # asyncio wraps it
+        if not isinstance(real, socket.socket):
+            return None
+        made = Watch(self, real)
         self._watches.add(made)
         return made
 
@@ -93,7 +92,7 @@ class Watch:
 
     __slots__ = ("__weakref__", "_dog", "_socket", "deadline", "passed")
 
-    def __init__(self, dog: Watchdog, sock: Socket) -> None:
+    def __init__(self, dog: Watchdog, sock: socket.socket) -> None:
         self.deadline = math.inf
         self.passed = False
         self._dog = dog
