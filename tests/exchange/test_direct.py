@@ -64,6 +64,14 @@ async def test_not_used_again(serve, transport, answer):
     assert not transport._pool.idle
 
 
+async def test_not_used_again_after_two_lengths(serve, transport):
+    """Where the answer ends is then anybody's guess."""
+    server = serve([read, send(head(503, content_length="5"), part(b"Hello"), LAST)])
+    with pytest.raises(BadResponse, match="in two ways"):
+        await ask(transport, server.url)
+    assert not transport._pool.idle
+
+
 @pytest.mark.scorecard(8, 14)
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 @pytest.mark.parametrize(
@@ -174,6 +182,20 @@ async def test_an_answer_before_the_request_is_sent(serve, certificates, tls, st
         if status == 200:
             await server.until_requests(1)
             assert server.requests[0].body == body
+
+
+async def test_an_early_refusal_whose_body_does_not_end(serve, transport, monkeypatch):
+    """Its status is told, though neither the request is sent nor the body comes."""
+    monkeypatch.setattr("cogent.exchange.direct_head.EARLY_SECONDS", 0.01)
+    early = document(429, b"too", content_length="9")
+    server = serve(
+        [lambda connection: connection._more(), send(early), hold(gate := threading.Event())]
+    )
+    exchange = transport.exchange(Call(server.url, {}, b"x" * 4_000_000))
+    assert (await exchange.head(None)).status == 429
+    assert await exchange.receive(None) == b"too"
+    gate.set()
+    await exchange.aclose()
 
 
 async def test_what_is_sent(serve, transport):

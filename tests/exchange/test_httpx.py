@@ -96,6 +96,17 @@ async def test_faults_in_the_body(serve, transport, steps, error):
     assert str(caught.value).strip()
 
 
+@pytest.mark.parametrize("fields", [{"content_encoding": "br"}, {"content_length": "3"}])
+async def test_a_body_that_is_not_to_be_read_has_a_status(serve, transport, fields):
+    """It is refused where it is read: of an error, the status may be all that is wanted."""
+    server = serve([read, send(head(503, **fields), part(b"one"), LAST)])
+    exchange = transport.exchange(call(server))
+    assert (await exchange.head(None)).status == 503
+    with pytest.raises(BadResponse):
+        await exchange.receive(None)
+    await exchange.aclose()
+
+
 async def test_refused(transport):
     """No listener: nothing was sent."""
     with pytest.raises(ConnectFailed) as caught:

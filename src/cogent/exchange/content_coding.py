@@ -14,6 +14,7 @@ from ..errors import BadResponse, StreamInterrupted, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import NoReturn
 
 __all__ = ("Content",)
 
@@ -39,9 +40,6 @@ class Content:
 
     Attributes:
         packed: It has to be unpacked, so one `take` may not give all that came.
-
-    Raises:
-        BadResponse: Its length is told in two ways, or it has an encoding that was not asked for.
     """
 
     __slots__ = ("_decoder", "_left", "packed")
@@ -55,7 +53,8 @@ class Content:
         """Take the next bytes, once there is no `rest` of those before, and give what they hold.
 
         Raises:
-            BadResponse: That is too much.
+            BadResponse: That is too much; or the headers tell the body's length in two ways, or an
+                encoding that was not asked for. Their status may be all that is wanted.
             zlib.error: It is neither gzip nor zlib, or damaged.
         """
         if self._decoder is not None:
@@ -79,16 +78,30 @@ class Content:
             self._decoder.close()
 
 
-def _decoder_for(headers: Mapping[str, str]) -> _Decoder | None:
+def _decoder_for(headers: Mapping[str, str]) -> _Decoder | _Refusal | None:
     if {"content-length", "transfer-encoding"} <= headers.keys():
         # RFC 9112, section 6.3: so answers are smuggled.
-        raise BadResponse("the answer tells its length in two ways, as chunks and as a number")
+        return _Refusal("the answer tells its length in two ways, as chunks and as a number")
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding in ("gzip", "deflate"):
         return _Decoder()
     if encoding in ("", "identity"):
         return None
-    raise BadResponse(f"the answer is encoded as {quoted(encoding)}, which was not asked for")
+    return _Refusal(f"the answer is encoded as {quoted(encoding)}, which was not asked for")
+
+
+class _Refusal:
+    """Stands in for what would unpack a body that is not to be read."""
+
+    def __init__(self, told: str) -> None:
+        self._told = told
+
+    def step(self, data: bytes) -> NoReturn:
+        """Refuse."""
+        raise BadResponse(self._told)
+
+    def close(self) -> None:
+        """Refuse nothing: the body was empty, or not looked at."""
 
 
 class _Decoder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -28,7 +29,8 @@ SENT_AT_ONCE = 16 * 1024
 """Most bytes of a request that a socket takes before the server has read any."""
 
 EARLY_BYTES = 64 * 1024
-"""How much is read of a refusal that comes before the request is sent."""
+EARLY_SECONDS = 5.0
+"""How much is read, and how long, of a refusal that comes before the request is sent."""
 
 _PORTS = {"http": 80, "https": 443}
 _FRAMING = {"content-length", "transfer-encoding"}
@@ -128,11 +130,12 @@ async def _ask_at_length(stream: ByteStream, parser: h11.Connection, request: by
 
 async def _read_early(stream: ByteStream, answer: Answer) -> None:
     """Read what a refusal says, for once the write is given up the stream may be of no more use."""
-    while not answer.body.over and len(answer.begun) < EARLY_BYTES:
-        try:
+    with (
+        anyio.move_on_after(EARLY_SECONDS),
+        suppress(anyio.EndOfStream, anyio.BrokenResourceError),  # whoever reads on is told
+    ):
+        while not answer.body.over and len(answer.begun) < EARLY_BYTES:
             answer.begun += answer.body.feed(await stream.receive())
-        except (anyio.EndOfStream, anyio.BrokenResourceError):
-            return  # whoever reads on is told
 
 
 async def _read_head(stream: ByteStream, parser: h11.Connection) -> Answer:
@@ -150,7 +153,9 @@ async def _read_head(stream: ByteStream, parser: h11.Connection) -> Answer:
     body = body_of(event.status_code, headers)
     rest = parser.trailing_data[0]
     begun = body.feed(rest) if rest else b""
-    return Answer(event.status_code, headers, body, begun, parser.our_state is h11.DONE)
+    # RFC 9112, section 6.3: with a length told in two ways, what follows is not to be trusted.
+    reusable = parser.our_state is h11.DONE and not headers.keys() >= _FRAMING
+    return Answer(event.status_code, headers, body, begun, reusable)
 
 
 def _written(parser: h11.Connection, origin: Origin, call: Call) -> bytes:
