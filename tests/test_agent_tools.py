@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from contextlib import asynccontextmanager
@@ -212,6 +213,23 @@ async def test_what_goes_wrong_is_told_to_the_model(live):
     assert told[5][1].startswith("There is no tool named 'missing'. The tools are: broken,")
     assert told[6][1].endswith("\n[cut: the first 200000 of 200001 characters]")
     assert told[7][1].startswith("The arguments do not fit:\na: ")
+    assert response.content == "Done."
+
+
+@beside
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # on trio nobody cancels what others await
+async def test_what_others_cancel_is_told_to_the_model(live):
+    """A tool may wait for what somebody else cancels: that does not cancel the run."""
+
+    @tool
+    async def shared() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    async with running(calls(("shared", {})), DONE, tools=[shared], live=live) as (agent, _):
+        response = await agent.run("Go.")
+    assert results(response) == [("shared", "The tool was cancelled.", True)]
     assert response.content == "Done."
 
 

@@ -73,6 +73,20 @@ async def test_a_token_that_the_server_repeats_is_not_shown():
     assert "token-new" not in str(caught.value)
 
 
+async def test_a_run_that_is_stopped_as_the_token_comes_sends_nothing():
+    """`cancel` counts, though nothing is awaited any more."""
+    stopped = None
+
+    async def prove(call, *, rejected):
+        stopped.cancel()
+        return {"authorization": "Bearer token"}
+
+    with Emulator(Reply("Hi.")) as server:
+        stopped = model(server, prove).stream("hi")
+        assert (await stopped.drained()).finish_reason == "cancelled"
+    assert not server.requests
+
+
 async def test_a_signature_sees_the_request():
     """The hook gets the address, the headers and the body that are sent."""
 

@@ -203,6 +203,8 @@ class ModelCall:
             self.decoder = self._make_decoder()
         try:
             call, self._secrets = await self._tries.request(self._wait, self._deadlines)
+            if self._wait.interrupted:  # as it ended: what was awaited has no more say
+                raise Interrupted
             self._exchange = exchange = self._transport.exchange(call)
             self._shared.open.add(self)
             head = await exchange.head(self._deadlines.next())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from ..errors import ToolError
 from ..messages import OpaquePart, ResultPart, TextPart, ToolResultPart, ToolSpec
@@ -47,6 +48,11 @@ async def run_call(
         tool = _find(tools, call.name)
         given = await _run(tool, call, context, tool.timeout or seconds)
         parts = tuple(_limited(_parts_of(given), tool))
+    except anyio.get_cancelled_exc_class():
+        await checkpoint_if_cancelled()
+        # Not by us: it awaited what somebody else has cancelled.
+        cancelled = ToolError("The tool was cancelled.")
+        return ToolResultPart(call.id, call.name, str(cancelled), is_error=True), cancelled
     except Exception as error:  # noqa: BLE001 - a tool may raise anything, and the model is told
         said = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
         most = MAX_RESULT_CHARACTERS
