@@ -243,13 +243,17 @@ class ModelCall:
         error.rate_limit = self.rate_limit
         if isinstance(error, APIError) and error.in_stream:
             error.retry_after = error.retry_after or retry_after(self.headers, time.time())
+        self._hide_secrets(error)
+        self.headers = error.headers  # for what is told of the answer so far
+
+    def _hide_secrets(self, error: ProviderError) -> None:
+        """Take out of an error what the server has repeated of what proves who one is."""
         for secret in self._secrets:
             for name, value in tuple(vars(error).items()):
                 setattr(error, name, secret.hidden_in(value))
             if secret.hidden_in(said := str(error.__cause__)) != said:
                 error.__cause__ = error.__context__ = None
         error.args = (error.message,)
-        self.headers = error.headers  # for what is told of the answer so far
 
     def _take_note(self, chunks: list[Chunk]) -> None:
         """Take note of what a step hands over, and add to it what the decoder cannot know."""

@@ -50,7 +50,7 @@ class Caller:
         fallback_on: On which errors to go on to the next model.
 
     Attributes:
-        direct: Nothing stands between the chunks of a model call and their reader.
+        is_bare: Nothing stands between the chunks of a model call and their reader.
 
     Raises:
         ConfigurationError: The settings and the output exclude each other.
@@ -81,7 +81,7 @@ class Caller:
         self._limits = limits or _LIMITS
         self.total_seconds = self._limits.total_seconds
         between = (hooks, output, self.total_seconds)
-        self.direct = between == (None, None, None) and not self.eager and len(models) == 1
+        self.is_bare = between == (None, None, None) and not self.eager and len(models) == 1
         self._include_raw = include_raw
         self._document = document
         self._streamed = True

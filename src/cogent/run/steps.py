@@ -41,7 +41,7 @@ class Steps:
         loop: As given.
         caller: As given.
         in_turn: The current call has not come to its end.
-        direct: That call, where its own steps are all there is to do.
+        bare_call: That call, where its own steps are all there is to do: see `Caller.is_bare`.
         interrupted: `interrupt` was called.
     """
 
@@ -54,7 +54,7 @@ class Steps:
         self.loop = loop
         self.caller = caller
         self.in_turn = False
-        self.direct: ModelCall | None = None
+        self.bare_call: ModelCall | None = None
         self.interrupted = False
         self._instructions = instructions
         self._wait = Wait()  # for what the caller's own functions do
@@ -109,7 +109,7 @@ class Steps:
             How the run ends, if it does with this.
         """
         if self.in_turn:
-            self.in_turn, self.direct = False, None
+            self.in_turn, self.bare_call = False, None
             self._next = self.loop.turn_ended(self._turn(chunk))
         return self._next if isinstance(self._next, Finish) else None
 
@@ -151,7 +151,7 @@ class Steps:
         if isinstance(action, CallModel):
             self._messages = messages
             self._call = call = self.caller.call(messages)
-            self.in_turn, self.direct = True, call if self.caller.direct else None
+            self.in_turn, self.bare_call = True, call if self.caller.is_bare else None
             return [] if action.notice is None else [action.notice]
         return self._start(action) if isinstance(action, RunTools) else []
 

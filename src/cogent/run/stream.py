@@ -224,7 +224,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
                 return
             chunks: list[Chunk] = []
             while not chunks:
-                call = self._steps.direct
+                call = self._steps.bare_call
                 chunks = await (self._step() if call is None else call.step())
                 if self._steps.interrupted:
                     raise Interrupted
