@@ -123,6 +123,8 @@ def _encode_input(request: Request, *, stored: bool) -> list[Object]:
             case "assistant":
                 own = message.came_from(_NAME, request.provider)
                 echoed = [item for item in _assistant(message, own=own) if _resolves(item, stored)]
+                while echoed and echoed[-1].get("type") == "reasoning":
+                    echoed.pop()  # cut off there: without what follows it, it is refused
                 items += [_without_null_status(item) for item in echoed]
                 sent.update((text(i, "call_id"), text(i, "type")) for i in echoed if "id" in i)
             case "tool":
