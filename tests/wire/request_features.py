@@ -39,7 +39,7 @@ BOTH = (
 
 
 def of(*messages, tools=(), **settings):
-    settings.setdefault("max_tokens", 99)
+    settings.setdefault("max_tokens", 4096)
     return Request(model="m", messages=messages, tools=tools, settings=Settings(**settings))
 
 
@@ -100,7 +100,7 @@ def failed(request):
 
 
 SET = {
-    "max_tokens": 99,
+    "max_tokens": 4096,
     "temperature": 0.5,
     "top_p": 0.25,
     "top_k": 4,

@@ -57,6 +57,15 @@ def test_a_figure_for_the_most_tokens_is_always_sent():
     assert body(user("x"), quirks=Quirks(default_max_tokens=99))["max_tokens"] == 99
 
 
+def test_thinking_takes_but_a_part_of_the_most_tokens():
+    """It is added to the default; a limit of the caller's that leaves no more is refused."""
+    assert body(user("x"), thinking_budget=16000)["max_tokens"] == 8192 + 16000
+    assert body(user("x"), thinking_budget=2048, max_tokens=2049)["max_tokens"] == 2049
+    assert body(user("x"), thinking_budget=0, max_tokens=1)["max_tokens"] == 1
+    with pytest.raises(ConfigurationError, match="m: .* thinking_budget of 2048, not 2048"):
+        body(user("x"), thinking_budget=2048, max_tokens=2048)
+
+
 def test_settings():
     plain = body(
         user("x"),

@@ -51,7 +51,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     refuse(request, "Anthropic", *_UNKNOWN)
     body: dict[str, object] = {
         "model": request.model,
-        "max_tokens": settings.max_tokens or quirks.default_max_tokens,
+        "max_tokens": _encode_limit(request, quirks),
         "messages": [_encode_message(m, request) for m in _merged(request)],
     }
     instructions = [m for m in request.messages if m.role == "system"]
@@ -66,6 +66,19 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
             body["tool_choice"] = choice
     body.update(_encode_settings(request))
     return {**body, **settings.extra_body}
+
+
+def _encode_limit(request: Request, quirks: Quirks) -> int:
+    """Give the most tokens to generate, of which thinking may take but a part."""
+    budget = request.settings.thinking_budget or 0
+    limit = request.settings.max_tokens or quirks.default_max_tokens + budget
+    if limit <= budget:
+        raise unsupported(
+            request,
+            f"Anthropic's max_tokens include the thinking: "
+            f"set more than the thinking_budget of {budget}, not {limit}",
+        )
+    return limit
 
 
 def _encode_system(messages: list[Message], request: Request) -> object:
