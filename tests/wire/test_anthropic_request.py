@@ -8,6 +8,7 @@ import pytest
 
 from cogent.errors import ConfigurationError
 from cogent.messages import (
+    FilePart,
     ImagePart,
     Message,
     OpaquePart,
@@ -62,7 +63,7 @@ def test_thinking_takes_but_a_part_of_the_most_tokens():
     assert body(user("x"), thinking_budget=16000)["max_tokens"] == 8192 + 16000
     assert body(user("x"), thinking_budget=2048, max_tokens=2049)["max_tokens"] == 2049
     assert body(user("x"), thinking_budget=0, max_tokens=1)["max_tokens"] == 1
-    with pytest.raises(ConfigurationError, match="m: .* thinking_budget of 2048, not 2048"):
+    with pytest.raises(ConfigurationError, match=r"m: .* thinking_budget of 2048, not 2048"):
         body(user("x"), thinking_budget=2048, max_tokens=2048)
 
 
@@ -136,6 +137,26 @@ def test_images():
         {"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "aGk="}},
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/csv", "text/plain; charset=utf-8"])
+def test_a_file_of_text_goes_as_text(kind):
+    """Base64 is for PDF alone there."""
+    content = said(user([FilePart(data="YcOk", media_type=kind, filename="a.txt")]))[0]["content"]
+    source = {"type": "text", "media_type": "text/plain", "data": "aä"}
+    assert content == [{"type": "document", "source": source, "title": "a.txt"}]
+    read_back = heard({"role": "user", "content": content}).messages
+    assert read_back == (user([FilePart(None, "YcOk", "text/plain", "a.txt")]),)
+
+
+@pytest.mark.parametrize("data", ["/w==", "plain text"])
+def test_a_file_of_text_that_is_none_is_refused(data):
+    with pytest.raises(ConfigurationError, match="base64 of UTF-8"):
+        said(user([FilePart(data=data, media_type="text/plain")]))
+    source = {"type": "base64", "media_type": "text/plain", "data": data}
+    block = {"type": "document", "source": source}
+    read = heard({"role": "user", "content": [block]}).messages
+    assert read == (Message("user", (OpaquePart("anthropic", block),)),)
 
 
 def test_results_and_the_words_after_them_are_one_message_results_first():

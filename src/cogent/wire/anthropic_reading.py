@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypedDict
 
+from ..errors import ConfigurationError
 from ..messages import (
     CachePoint,
     FilePart,
@@ -203,12 +206,18 @@ def _echo(block: Object, *names: str) -> Object:
 
 def _whole(part: Part, block: Object) -> Part:
     """Give the part if it says all that the block does; else the block as it is."""
-    return part if encode_part(part, own=True) == block else OpaquePart(_NAME, block)
+    with suppress(ConfigurationError):  # nor does one that cannot be sent
+        if encode_part(part, own=True) == block:
+            return part
+    return OpaquePart(_NAME, block)
 
 
 def _source(block: Object) -> tuple[str | None, str | None, str | None]:
     source = obj(block.get("source"))
-    return optional(source, "url"), optional(source, "data"), optional(source, "media_type")
+    data = optional(source, "data")
+    if text(source, "type") == "text":
+        data = b64encode(text(source, "data").encode("utf-8", "replace")).decode()
+    return optional(source, "url"), data, optional(source, "media_type")
 
 
 def _is_function(tool: Object) -> bool:

@@ -6,6 +6,7 @@ https://docs.anthropic.com/en/api/messages
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -200,7 +201,14 @@ def encode_part(part: Part, *, own: bool) -> Object:
 def _source(part: ImagePart | FilePart, default: str) -> Object:
     if part.url is not None:
         return {"type": "url", "url": part.url}
-    return {"type": "base64", "media_type": part.media_type or default, "data": part.data}
+    kind = part.media_type or default
+    if part.data is None or not kind.startswith("text/"):
+        return {"type": "base64", "media_type": kind, "data": part.data}
+    try:
+        said = b64decode(part.data, validate=True).decode()
+    except ValueError:
+        raise refused(part, "Anthropic", "a text's data must be base64 of UTF-8") from None
+    return {"type": "text", "media_type": "text/plain", "data": said}  # whatever text it is
 
 
 def _wire_id(call_id: str) -> str:
