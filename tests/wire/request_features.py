@@ -136,6 +136,10 @@ REQUESTS = {
         shown(ImagePart(url="https://example.com/a.png")),
         parts_of(ImagePart, "url"),
     ),
+    "`detail` of an image": (
+        shown(ImagePart(data="iVBORw0K", media_type="image/png", detail="low")),
+        parts_of(ImagePart, "detail"),
+    ),
     "sound, its data": (
         shown(AudioPart("aGk=", "audio/wav")),
         parts_of(AudioPart, "data", "media_type"),

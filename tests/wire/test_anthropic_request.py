@@ -8,6 +8,7 @@ import pytest
 
 from cogent.errors import ConfigurationError
 from cogent.messages import (
+    CachePoint,
     FilePart,
     ImagePart,
     Message,
@@ -23,7 +24,8 @@ from cogent.messages import (
     user,
 )
 from cogent.settings import Settings
-from cogent.wire import ANTHROPIC, Quirks, Request
+from cogent.wire import ANTHROPIC, DIALECTS, Quirks, Request
+from cogent.wire.fields import dump
 
 SEARCH = ToolSpec("search", "Finds things.", {"type": "object"})
 
@@ -285,6 +287,21 @@ def test_content_is_read_as_text_or_blocks():
         user(["u", ImagePart(url="https://x")]),
         Message("user"),
     )
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@pytest.mark.parametrize("mark", [{}, {"cache_control": {"type": "ephemeral"}}])
+def test_instructions_further_on_are_read_and_told_to_all(dialect, mark):
+    request = heard(
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+        {"role": "system", "content": [{"type": "text", "text": "Be brief.", **mark}]},
+        {"role": "user", "content": "c"},
+    )
+    kept = (CachePoint(),) if mark else ()
+    told = Message("system", (TextPart("Be brief."), *kept))
+    assert request.messages == (user("a"), own(TextPart("b")), told, user("c"))
+    assert b"Be brief." in dump(dialect.encode_request(request, Quirks()))
 
 
 def test_settings_are_read():

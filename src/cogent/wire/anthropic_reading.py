@@ -53,10 +53,7 @@ _PLAIN_TOOL = frozenset({"type", "name", "description", "input_schema"})
 
 def decode_request(body: Mapping[str, object]) -> Request:
     """Read a body; fields without a neutral word go to ``settings.extra_body``."""
-    messages: list[Message] = []
-    instructions = tuple(_decode_system(body.get("system")))
-    if instructions:
-        messages.append(Message("system", instructions))
+    messages = [*_decode_system(body.get("system"))]
     names: dict[str, str] = {}
     for wire in objects(body.get("messages")):
         messages.extend(_decode_message(wire, names))
@@ -138,17 +135,20 @@ def _texts(content: object) -> str:
     return "".join(text(block, "text") for block in objects(content))
 
 
-def _decode_system(wire: object) -> Iterable[Part]:
+def _decode_system(wire: object) -> Iterable[Message]:
     """Give one text, or the blocks where the provider was told what to keep."""
-    blocks = objects(wire)
-    if not any("cache_control" in block for block in blocks):
-        said = _texts(wire)
-        return [TextPart(said)] if said else []
-    return _decode_blocks(blocks, {})
+    blocks, said = objects(wire), _texts(wire)
+    if any("cache_control" in block for block in blocks):
+        yield Message("system", tuple(_decode_blocks(blocks, {})))
+    elif said:
+        yield Message("system", (TextPart(said),))
 
 
 def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
     content = wire.get("content")
+    if text(wire, "role") == "system":  # which may stand further on, too
+        yield from _decode_system(content)
+        return
     parts = list(_decode_blocks(objects(content), names))
     if isinstance(content, str):
         parts.append(TextPart(content))

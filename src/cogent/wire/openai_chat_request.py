@@ -135,7 +135,8 @@ def _encode_part(part: Part) -> Object:
             return {"type": "text", "text": part.text}
         case ImagePart():
             url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data}"
-            return {"type": "image_url", "image_url": {"url": url}}
+            detail = {"detail": part.detail} if part.detail else {}
+            return {"type": "image_url", "image_url": {"url": url, **detail}}
         case AudioPart():
             kind = part.media_type.rpartition("/")[2].removeprefix("x-")
             sound = {"data": part.data, "format": {"mpeg": "mp3"}.get(kind, kind)}

@@ -162,7 +162,7 @@ def _encode_part(part: Part) -> Object:
         case ImagePart():
             url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data}"
             # Servers that check with the vendor's own types insist on the default, too.
-            return {"type": "input_image", "image_url": url, "detail": "auto"}
+            return {"type": "input_image", "image_url": url, "detail": part.detail or "auto"}
         case FilePart(data=str(data)):
             url = f"data:{part.media_type or 'application/pdf'};base64,{data}"
             return {"type": "input_file", "filename": part.filename or "file", "file_data": url}
