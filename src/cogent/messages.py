@@ -53,12 +53,20 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True)
 class ImagePart:
-    """An image, by URL or as base64 data with its media type; `image` makes one of a file."""
+    """An image, by URL or as base64 data with its media type; `image` makes one of a file.
+
+    Attributes:
+        url: Where it is.
+        data: The image itself, as base64.
+        media_type: As ``image/png``.
+        detail: How closely OpenAI's models look at it (``low``, ``high``); others are not told.
+    """
 
     kind: ClassVar[Literal["image"]] = "image"
     url: str | None = None
     data: str | None = field(default=None, repr=False)
     media_type: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,23 +112,32 @@ def test_ids_of_mistral():
 
 @pytest.mark.parametrize("vendor", ["deepseek", "moonshot"])
 def test_reasoning_goes_back_with_calls(vendor):
-    """To the vendor that it came from, also where it is empty; to no other."""
+    """To the vendor that it came from, also where it is empty; calls of another have none."""
     thought = turn(ReasoningPart("Hm."), CALL, provider=vendor)
     assert wire(vendor, thought)["messages"][0]["reasoning_content"] == "Hm."
-    assert wire(vendor, turn(CALL, provider=vendor))["messages"][0]["reasoning_content"] == ""
+    for empty in (turn(CALL, provider=vendor), turn(ReasoningPart("Hm."), CALL, provider="xai")):
+        assert wire(vendor, empty)["messages"][0]["reasoning_content"] == ""
     assert "reasoning_content" not in wire("openai", thought)["messages"][0]
     assert (
         "reasoning_content" not in wire(vendor, turn(TextPart("x"), provider=vendor))["messages"][0]
     )
 
 
-def test_reasoning_details_go_back_joined():
-    """The router gets its own pieces back as one, with the signature that came last."""
-    pieces = [
-        {"type": "reasoning.text", "index": 0, "text": "Check "},
-        {"type": "reasoning.text", "index": 0, "text": "units."},
-        {"type": "reasoning.text", "index": 0, "signature": "c2ln"},
-    ]
+@pytest.mark.parametrize(
+    "said",
+    [
+        [{"text": "Check "}, {"text": "units."}, {"signature": "c2ln"}],
+        [
+            {"text": "Check ", "signature": None},
+            {"text": "units.", "signature": "c2ln"},
+            {"text": None, "signature": None},
+        ],
+    ],
+    ids=["left out", "null"],
+)
+def test_reasoning_details_go_back_joined(said):
+    """The router gets its own pieces back as one, with the last of what they say."""
+    pieces = [{"type": "reasoning.text", "index": 0, **piece} for piece in said]
     part = ReasoningPart("Check units.", echo={"reasoning_details": pieces})
     message = wire("openrouter", turn(part, CALL, provider="openrouter"))["messages"][0]
     assert message["reasoning_details"] == [

@@ -39,7 +39,7 @@ BOTH = (
 
 
 def of(*messages, tools=(), **settings):
-    settings.setdefault("max_tokens", 99)
+    settings.setdefault("max_tokens", 4096)
     return Request(model="m", messages=messages, tools=tools, settings=Settings(**settings))
 
 
@@ -100,7 +100,7 @@ def failed(request):
 
 
 SET = {
-    "max_tokens": 99,
+    "max_tokens": 4096,
     "temperature": 0.5,
     "top_p": 0.25,
     "top_k": 4,
@@ -135,6 +135,10 @@ REQUESTS = {
     "image, its URL": (
         shown(ImagePart(url="https://example.com/a.png")),
         parts_of(ImagePart, "url"),
+    ),
+    "`detail` of an image": (
+        shown(ImagePart(data="iVBORw0K", media_type="image/png", detail="low")),
+        parts_of(ImagePart, "detail"),
     ),
     "sound, its data": (
         shown(AudioPart("aGk=", "audio/wav")),

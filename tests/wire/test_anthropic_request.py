@@ -8,6 +8,8 @@ import pytest
 
 from cogent.errors import ConfigurationError
 from cogent.messages import (
+    CachePoint,
+    FilePart,
     ImagePart,
     Message,
     OpaquePart,
@@ -22,7 +24,8 @@ from cogent.messages import (
     user,
 )
 from cogent.settings import Settings
-from cogent.wire import ANTHROPIC, Quirks, Request
+from cogent.wire import ANTHROPIC, DIALECTS, Quirks, Request
+from cogent.wire.fields import dump
 
 SEARCH = ToolSpec("search", "Finds things.", {"type": "object"})
 
@@ -55,6 +58,15 @@ def test_the_whole_body():
 def test_a_figure_for_the_most_tokens_is_always_sent():
     assert body(user("x"), max_tokens=7)["max_tokens"] == 7
     assert body(user("x"), quirks=Quirks(default_max_tokens=99))["max_tokens"] == 99
+
+
+def test_thinking_takes_but_a_part_of_the_most_tokens():
+    """It is added to the default; a limit of the caller's that leaves no more is refused."""
+    assert body(user("x"), thinking_budget=16000)["max_tokens"] == 8192 + 16000
+    assert body(user("x"), thinking_budget=2048, max_tokens=2049)["max_tokens"] == 2049
+    assert body(user("x"), thinking_budget=0, max_tokens=1)["max_tokens"] == 1
+    with pytest.raises(ConfigurationError, match=r"m: .* thinking_budget of 2048, not 2048"):
+        body(user("x"), thinking_budget=2048, max_tokens=2048)
 
 
 def test_settings():
@@ -127,6 +139,26 @@ def test_images():
         {"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "aGk="}},
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/csv", "text/plain; charset=utf-8"])
+def test_a_file_of_text_goes_as_text(kind):
+    """Base64 is for PDF alone there."""
+    content = said(user([FilePart(data="YcOk", media_type=kind, filename="a.txt")]))[0]["content"]
+    source = {"type": "text", "media_type": "text/plain", "data": "aä"}
+    assert content == [{"type": "document", "source": source, "title": "a.txt"}]
+    read_back = heard({"role": "user", "content": content}).messages
+    assert read_back == (user([FilePart(None, "YcOk", "text/plain", "a.txt")]),)
+
+
+@pytest.mark.parametrize("data", ["/w==", "plain text"])
+def test_a_file_of_text_that_is_none_is_refused(data):
+    with pytest.raises(ConfigurationError, match="base64 of UTF-8"):
+        said(user([FilePart(data=data, media_type="text/plain")]))
+    source = {"type": "base64", "media_type": "text/plain", "data": data}
+    block = {"type": "document", "source": source}
+    read = heard({"role": "user", "content": [block]}).messages
+    assert read == (Message("user", (OpaquePart("anthropic", block),)),)
 
 
 def test_results_and_the_words_after_them_are_one_message_results_first():
@@ -255,6 +287,21 @@ def test_content_is_read_as_text_or_blocks():
         user(["u", ImagePart(url="https://x")]),
         Message("user"),
     )
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@pytest.mark.parametrize("mark", [{}, {"cache_control": {"type": "ephemeral"}}])
+def test_instructions_further_on_are_read_and_told_to_all(dialect, mark):
+    request = heard(
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+        {"role": "system", "content": [{"type": "text", "text": "Be brief.", **mark}]},
+        {"role": "user", "content": "c"},
+    )
+    kept = (CachePoint(),) if mark else ()
+    told = Message("system", (TextPart("Be brief."), *kept))
+    assert request.messages == (user("a"), own(TextPart("b")), told, user("c"))
+    assert b"Be brief." in dump(dialect.encode_request(request, Quirks()))
 
 
 def test_settings_are_read():

@@ -295,16 +295,18 @@ def test_what_was_signed_goes_back_as_it_came():
     ("name", "placed"),
     [("gemini-3-pro", True), ("models/gemini-3.5-flash", True), ("gemini-2.5-pro", False)],
 )
-def test_calls_of_another_model_get_a_placeholder(name, placed):
+@pytest.mark.parametrize("dialect", ["openai-chat", "gemini"])
+def test_calls_without_a_signature_get_a_placeholder(name, placed, dialect):
+    """Those of another provider, and those of a Gemini model that did not sign them."""
     calls = (ToolCallPart("a", "f", "{}", {"id": "a"}), ToolCallPart("b", "g", "{}"))
-    step = Message("assistant", (TextPart("So"), *calls), "openai-chat")
+    step = Message("assistant", (TextPart("So"), *calls), dialect)
     result = Message("tool", (ToolResultPart("a", "f", "1"), ToolResultPart("b", "g", "2")))
     sent = contents(step, result, step, model=name)
     for content in (sent[0], sent[2]):
         signatures = [part.get("thoughtSignature") for part in content["parts"]]
         expected = "skip_thought_signature_validator" if placed else None
         assert signatures == [None, expected, None]
-    assert "id" not in sent[1]["parts"][0]["functionResponse"]
+    assert ("id" in sent[1]["parts"][0]["functionResponse"]) is (dialect == "gemini")
 
 
 def test_messages_without_a_part_are_left_out():

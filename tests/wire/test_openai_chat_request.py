@@ -227,6 +227,13 @@ def test_each_result_is_a_message():
             {"role": "assistant", "content": None, "refusal": "no"},
             Message("assistant", (RefusalPart("no"),), "openai-chat"),
         ),
+        (
+            {
+                "role": "assistant",
+                "content": [{"type": "text", "text": "a"}, {"type": "refusal", "refusal": "no"}],
+            },
+            Message("assistant", (TextPart("a"), RefusalPart("no")), "openai-chat"),
+        ),
     ],
 )
 def test_messages_are_read(wire, message):

@@ -336,10 +336,19 @@ def test_items_do_not_go_to_another_provider():
 )
 def test_reasoning_goes_back_where_the_server_can_read_it(item, extra, sent):
     reasoning = {"type": "reasoning", "id": "rs", "summary": [], **item}
-    message = Message("assistant", (ReasoningPart("", echo={"item": reasoning}),), OWN)
-    wire = said(message, extra_body=extra)
+    parts = (ReasoningPart("", echo={"item": reasoning}), TextPart("a"))
+    wire = said(Message("assistant", parts, OWN), extra_body=extra)
     expected = {key: value for key, value in reasoning.items() if key != "status"}
-    assert wire == ([expected] if sent else [])
+    assert wire[:-1] == ([expected] if sent else [])
+
+
+@pytest.mark.parametrize("said_before", [[], [ANSWER], [REASONING, ANSWER]])
+def test_reasoning_that_nothing_followed_stays_behind(said_before):
+    """The answer was cut by the limit on tokens; what it said before goes back."""
+    items = [*said_before, REASONING, {**REASONING, "id": "rs_2"}]
+    frames = [done(index, **item) for index, item in enumerate(items)]
+    cut = read(*frames, end()).decoder.message
+    assert said(cut, user("Go on.")) == [*said_before, {"role": "user", "content": "Go on."}]
 
 
 def test_a_call_that_came_without_an_id_goes_back_with_the_one_that_was_made():
@@ -468,9 +477,14 @@ def answers(draw):
 
 
 def merged(messages):
-    """Leave out an assistant's message before another one: they would become one."""
+    """Leave out an assistant's message before another one, as they would become one.
+
+    Nor is there one that ends with reasoning, which would not be sent.
+    """
     kept = []
     for message in messages:
+        if isinstance(message.parts[-1], ReasoningPart):
+            continue
         if kept and kept[-1].role == message.role == "assistant":
             kept.pop()
         kept.append(message)

@@ -199,15 +199,26 @@ PLAIN = {"type": "function", "function": FUNCTION}
 MARK = {"cache_control": {"type": "ephemeral"}}
 SAID_ONCE = [{"role": "user", "content": "hi"}]
 FLAT = {"type": "function", **FUNCTION, "strict": True}
+LOW = {"url": "https://x", "detail": "low"}
 WHOLE = {
     "openai-chat": [
         {"tools": [{"type": "function", "function": {**FUNCTION, "strict": True}}, PLAIN]},
         {"tools": [{"type": "custom", "custom": {"name": "g"}}], "tool_choice": "auto"},
         {"messages": [{"role": "user", "content": [{"type": "video_url", "video_url": {}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": LOW}]}]},
     ],
     "openai-responses": [
         {"tools": [FLAT], "parallel_tool_calls": False},
         {"tools": [{"type": "web_search"}], "tool_choice": "required"},
+        {
+            "input": [
+                {
+                    "role": "user",
+                    "content": [{"type": "input_image", "image_url": "https://x", "detail": "low"}],
+                }
+            ]
+        },
     ],
     "anthropic": [
         {"tools": [{"name": "f", "input_schema": {"type": "object"}, **MARK}]},

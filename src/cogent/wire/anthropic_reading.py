@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypedDict
 
+from ..errors import ConfigurationError
 from ..messages import (
     CachePoint,
     FilePart,
@@ -50,10 +53,7 @@ _PLAIN_TOOL = frozenset({"type", "name", "description", "input_schema"})
 
 def decode_request(body: Mapping[str, object]) -> Request:
     """Read a body; fields without a neutral word go to ``settings.extra_body``."""
-    messages: list[Message] = []
-    instructions = tuple(_decode_system(body.get("system")))
-    if instructions:
-        messages.append(Message("system", instructions))
+    messages = [*_decode_system(body.get("system"))]
     names: dict[str, str] = {}
     for wire in objects(body.get("messages")):
         messages.extend(_decode_message(wire, names))
@@ -135,17 +135,20 @@ def _texts(content: object) -> str:
     return "".join(text(block, "text") for block in objects(content))
 
 
-def _decode_system(wire: object) -> Iterable[Part]:
+def _decode_system(wire: object) -> Iterable[Message]:
     """Give one text, or the blocks where the provider was told what to keep."""
-    blocks = objects(wire)
-    if not any("cache_control" in block for block in blocks):
-        said = _texts(wire)
-        return [TextPart(said)] if said else []
-    return _decode_blocks(blocks, {})
+    blocks, said = objects(wire), _texts(wire)
+    if any("cache_control" in block for block in blocks):
+        yield Message("system", tuple(_decode_blocks(blocks, {})))
+    elif said:
+        yield Message("system", (TextPart(said),))
 
 
 def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
     content = wire.get("content")
+    if text(wire, "role") == "system":  # which may stand further on, too
+        yield from _decode_system(content)
+        return
     parts = list(_decode_blocks(objects(content), names))
     if isinstance(content, str):
         parts.append(TextPart(content))
@@ -203,12 +206,18 @@ def _echo(block: Object, *names: str) -> Object:
 
 def _whole(part: Part, block: Object) -> Part:
     """Give the part if it says all that the block does; else the block as it is."""
-    return part if encode_part(part, own=True) == block else OpaquePart(_NAME, block)
+    with suppress(ConfigurationError):  # nor does one that cannot be sent
+        if encode_part(part, own=True) == block:
+            return part
+    return OpaquePart(_NAME, block)
 
 
 def _source(block: Object) -> tuple[str | None, str | None, str | None]:
     source = obj(block.get("source"))
-    return optional(source, "url"), optional(source, "data"), optional(source, "media_type")
+    data = optional(source, "data")
+    if text(source, "type") == "text":
+        data = b64encode(text(source, "data").encode("utf-8", "replace")).decode()
+    return optional(source, "url"), data, optional(source, "media_type")
 
 
 def _is_function(tool: Object) -> bool:

@@ -6,6 +6,7 @@ https://docs.anthropic.com/en/api/messages
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -51,7 +52,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     refuse(request, "Anthropic", *_UNKNOWN)
     body: dict[str, object] = {
         "model": request.model,
-        "max_tokens": settings.max_tokens or quirks.default_max_tokens,
+        "max_tokens": _encode_limit(request, quirks),
         "messages": [_encode_message(m, request) for m in _merged(request)],
     }
     instructions = [m for m in request.messages if m.role == "system"]
@@ -66,6 +67,19 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
             body["tool_choice"] = choice
     body.update(_encode_settings(request))
     return {**body, **settings.extra_body}
+
+
+def _encode_limit(request: Request, quirks: Quirks) -> int:
+    """Give the most tokens to generate, of which thinking may take but a part."""
+    budget = request.settings.thinking_budget or 0
+    limit = request.settings.max_tokens or quirks.default_max_tokens + budget
+    if limit <= budget:
+        raise unsupported(
+            request,
+            f"Anthropic's max_tokens include the thinking: "
+            f"set more than the thinking_budget of {budget}, not {limit}",
+        )
+    return limit
 
 
 def _encode_system(messages: list[Message], request: Request) -> object:
@@ -187,7 +201,14 @@ def encode_part(part: Part, *, own: bool) -> Object:
 def _source(part: ImagePart | FilePart, default: str) -> Object:
     if part.url is not None:
         return {"type": "url", "url": part.url}
-    return {"type": "base64", "media_type": part.media_type or default, "data": part.data}
+    kind = part.media_type or default
+    if part.data is None or not kind.startswith("text/"):
+        return {"type": "base64", "media_type": kind, "data": part.data}
+    try:
+        said = b64decode(part.data, validate=True).decode()
+    except ValueError:
+        raise refused(part, "Anthropic", "a text's data must be base64 of UTF-8") from None
+    return {"type": "text", "media_type": "text/plain", "data": said}  # whatever text it is
 
 
 def _wire_id(call_id: str) -> str:

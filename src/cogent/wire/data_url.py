@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..messages import ImagePart
-from .fields import obj, text
+from .fields import obj, optional, text
 
 __all__ = ("image_at", "inline")
 
@@ -14,8 +14,10 @@ def inline(url: str) -> tuple[str | None, str | None]:
     return (data, head[5:]) if comma and head.startswith("data:") else (None, None)
 
 
-def image_at(place: object) -> ImagePart:
-    """Read an image from where it is: a URL, or an object that holds one."""
+def image_at(place: object, detail: str | None = None) -> ImagePart:
+    """Read an image from where it is: a URL, or an object that holds one and its detail."""
     url = place if isinstance(place, str) else text(obj(place), "url")
+    detail = optional(obj(place), "detail") or detail
     data, kind = inline(url)
-    return ImagePart(url=None if data else url, data=data, media_type=kind)
+    chosen = None if detail == "auto" else detail
+    return ImagePart(url=None if data else url, data=data, media_type=kind, detail=chosen)

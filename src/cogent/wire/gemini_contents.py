@@ -38,7 +38,7 @@ __all__ = ("camel", "decode_contents", "encode_contents")
 
 _NAME = "gemini"
 _UNSIGNED = "skip_thought_signature_validator"
-"""Stands for the signature of a call that another model made."""
+"""Stands for the signature of a call that another model made, which gave none."""
 
 _FETCHED = re.compile(
     r"gs://|https://generativelanguage\.googleapis\.com/|https://(www\.)?youtube\.com/|https://youtu\.be/"
@@ -73,7 +73,7 @@ def encode_contents(request: Request) -> list[Object]:
                 continue
         elif message.role == "assistant":
             own = message.came_from(_NAME, request.provider)
-            parts = _assistant_parts(message, own=own, signing=signing and not own)
+            parts = _assistant_parts(message, own=own, signing=signing)
             calls.update(_calls(message, own=own))
         else:
             given = message.parts if message.role == "user" else ()
@@ -132,7 +132,8 @@ def _assistant_parts(message: Message, *, own: bool, signing: bool) -> list[Obje
     for part in message.parts:
         wire = _assistant_part(part, own=own)
         if signing and "functionCall" in wire:
-            wire["thoughtSignature"], signing = _UNSIGNED, False
+            wire.setdefault("thoughtSignature", _UNSIGNED)
+            signing = False  # the first call stands for all of a step
         if wire:
             parts.append(wire)
     return parts

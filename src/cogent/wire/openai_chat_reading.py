@@ -153,18 +153,24 @@ def _decode_content(content: object) -> Iterable[Part]:
                 subtype = {"mp3": "mpeg"}.get(text(sound, "format"), text(sound, "format"))
                 yield AudioPart(text(sound, "data"), f"audio/{subtype}")
             case "file":
-                file = obj(part.get("file"))
-                data, kind = inline(text(file, "file_data"))
-                yield FilePart(data=data, media_type=kind, filename=optional(file, "filename"))
+                yield _decode_file(part)
             case _ if "text" in part:
                 yield TextPart(text(part, "text"))
             case _:
                 yield OpaquePart("openai-chat", part)
 
 
+def _decode_file(part: Object) -> Part:
+    file = obj(part.get("file"))
+    data, kind = inline(text(file, "file_data"))
+    if data is None:  # by its id
+        return OpaquePart("openai-chat", part)
+    return FilePart(data=data, media_type=kind, filename=optional(file, "filename"))
+
+
 def _decode_assistant(message: Object) -> Message:
     parts: list[Part] = [*_decode_reasoning(message)]
-    parts += [TextPart(t) for t in _texts(message.get("content")) if t]
+    parts += _decode_said(message.get("content"))
     if text(message, "refusal"):
         parts.append(RefusalPart(text(message, "refusal")))
     for call in objects(message.get("tool_calls")):
@@ -173,6 +179,15 @@ def _decode_assistant(message: Object) -> Message:
         echo = {key: call[key] for key in ("extra_content",) if call.get(key)}
         parts.append(ToolCallPart(text(call, "id"), name, arguments, echo))
     return Message("assistant", tuple(parts), "openai-chat")
+
+
+def _decode_said(content: object) -> Iterable[Part]:
+    given = [{"text": content}] if isinstance(content, str) else objects(content)
+    for part in given:
+        if text(part, "text"):
+            yield TextPart(text(part, "text"))
+        elif text(part, "refusal"):
+            yield RefusalPart(text(part, "refusal"))
 
 
 def _decode_reasoning(message: Object) -> Iterable[ReasoningPart]:

@@ -135,7 +135,8 @@ def _encode_part(part: Part) -> Object:
             return {"type": "text", "text": part.text}
         case ImagePart():
             url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data}"
-            return {"type": "image_url", "image_url": {"url": url}}
+            detail = {"detail": part.detail} if part.detail else {}
+            return {"type": "image_url", "image_url": {"url": url, **detail}}
         case AudioPart():
             kind = part.media_type.rpartition("/")[2].removeprefix("x-")
             sound = {"data": part.data, "format": {"mpeg": "mp3"}.get(kind, kind)}
@@ -165,8 +166,10 @@ def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
         wire["tool_calls"] = [_encode_call(call, quirks, own=own) for call in calls]
     elif not said and not refusal:
         wire["content"] = ""
-    if own and quirks.reasoning_echo is not None:
-        wire.update(_reasoning_echo(message, quirks.reasoning_echo, calls=bool(calls)))
+    if quirks.reasoning_echo is not None:
+        parts = message.parts if own else ()
+        thoughts = [part for part in parts if isinstance(part, ReasoningPart)]
+        wire.update(_reasoning_echo(thoughts, quirks.reasoning_echo, calls=bool(calls)))
     return wire
 
 
@@ -187,9 +190,11 @@ def _call_id(call_id: str, quirks: Quirks) -> str:
     return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:size]
 
 
-def _reasoning_echo(message: Message, name: str, *, calls: bool) -> Object:
-    """Give the reasoning back in the field that the server reads; some insist on it with calls."""
-    thoughts = [part for part in message.parts if isinstance(part, ReasoningPart)]
+def _reasoning_echo(thoughts: list[ReasoningPart], name: str, *, calls: bool) -> Object:
+    """Give reasoning back in the field that the server reads; with calls some insist on it.
+
+    They do where there is none, too: the text is empty then, as for a call from elsewhere.
+    """
     pieces = [piece for part in thoughts for piece in objects(part.echo.get(name))]
     if pieces:
         return {name: _joined(pieces)}
@@ -198,13 +203,15 @@ def _reasoning_echo(message: Message, name: str, *, calls: bool) -> Object:
 
 
 def _joined(pieces: list[Object]) -> list[Object]:
-    """Join pieces of one type and index: texts grow, all else is replaced."""
+    """Join pieces of one type and index: texts grow, else the last one that is no null stays."""
     whole: dict[tuple[object, object], Object] = {}
     for piece in pieces:
         known = whole.setdefault((piece.get("type"), piece.get("index")), {})
         for key, value in piece.items():
-            grows = key in ("text", "summary") and isinstance(value, str)
-            known[key] = text(known, key) + str(value) if grows else value
+            if key in ("text", "summary") and isinstance(value, str):
+                known[key] = text(known, key) + value
+            elif value is not None or key not in known:
+                known[key] = value
     return list(whole.values())
 
 

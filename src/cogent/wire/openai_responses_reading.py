@@ -230,7 +230,7 @@ def _decode_content(content: object) -> Iterable[Part]:
     for part in objects(content):
         match text(part, "type"):
             case "input_image" if part.get("image_url"):
-                yield image_at(part.get("image_url"))
+                yield image_at(part.get("image_url"), optional(part, "detail"))
             case "input_file" if not part.get("file_id"):
                 data, kind = inline(text(part, "file_data"))
                 yield FilePart(

@@ -123,6 +123,8 @@ def _encode_input(request: Request, *, stored: bool) -> list[Object]:
             case "assistant":
                 own = message.came_from(_NAME, request.provider)
                 echoed = [item for item in _assistant(message, own=own) if _resolves(item, stored)]
+                while echoed and echoed[-1].get("type") == "reasoning":
+                    echoed.pop()  # cut off there: without what follows it, it is refused
                 items += [_without_null_status(item) for item in echoed]
                 sent.update((text(i, "call_id"), text(i, "type")) for i in echoed if "id" in i)
             case "tool":
@@ -160,7 +162,7 @@ def _encode_part(part: Part) -> Object:
         case ImagePart():
             url = part.url or f"data:{part.media_type or 'image/png'};base64,{part.data}"
             # Servers that check with the vendor's own types insist on the default, too.
-            return {"type": "input_image", "image_url": url, "detail": "auto"}
+            return {"type": "input_image", "image_url": url, "detail": part.detail or "auto"}
         case FilePart(data=str(data)):
             url = f"data:{part.media_type or 'application/pdf'};base64,{data}"
             return {"type": "input_file", "filename": part.filename or "file", "file_data": url}
