@@ -11,6 +11,7 @@ from cogent.messages import (
     FilePart,
     ImagePart,
     Message,
+    OpaquePart,
     ReasoningPart,
     TextPart,
     ToolCallPart,
@@ -132,6 +133,19 @@ def test_a_part_is_refused(dialect, part):
     """It is not dropped."""
     with pytest.raises(ConfigurationError):
         encoded(dialect, Message("user", (TextPart("Look."), part)))
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_what_only_another_provider_knows_is_refused(dialect):
+    """From the user or a tool it is not dropped; what a model did elsewhere stays behind."""
+    foreign = OpaquePart("other", {"type": "x"})
+    result = ToolResultPart("c", "f", "Seen.", parts=(foreign,))
+    for message in (Message("user", (foreign,)), Message("tool", (result,))):
+        with pytest.raises(ConfigurationError, match="no such opaque part"):
+            encoded(dialect, message)
+    written = dump(encoded(dialect, Message("assistant", (TextPart("Hi."), foreign), "other")))
+    assert b"Hi." in written
+    assert b'"x"' not in written
 
 
 @pytest.mark.parametrize("dialect", ["openai-chat", "ollama"])

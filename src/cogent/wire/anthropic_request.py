@@ -190,8 +190,8 @@ def encode_part(part: Part, *, own: bool) -> Object:
             shown = [block for inner in contents(part) if (block := encode_part(inner, own=own))]
             result["content"] = shown if part.parts else part.result
             return {**result, "is_error": True} if part.is_error else result
-        case OpaquePart():
-            return dict(part.data) if part.dialect == _NAME else {}
+        case OpaquePart(dialect="anthropic"):
+            return dict(part.data)
         case RefusalPart():
             return {"type": "text", "text": part.text} if part.text else {}
         case _:

@@ -160,8 +160,13 @@ def _holds(result: ToolResultPart, part: Medium) -> bool:
 
 def _blocks(message: Message, request: Request) -> list[Object]:
     own = message.came_from(_NAME, request.provider)
-    blocks = (_encode_part(part, own=own) for part in message.parts)
-    return [block for block in blocks if block]
+    parts = [part for part in message.parts if message.role != "assistant" or not _sealed(part)]
+    return [block for part in parts if (block := _encode_part(part, own=own))]
+
+
+def _sealed(part: Part) -> bool:
+    """Tell whether a part is of what another provider did on its side."""
+    return isinstance(part, OpaquePart) and part.dialect != _NAME
 
 
 def _encode_part(part: Part, *, own: bool) -> Object:
@@ -192,8 +197,8 @@ def _encode_part(part: Part, *, own: bool) -> Object:
             return {"toolUse": {**call, "input": arguments}}
         case ToolResultPart():
             return {"toolResult": _encode_result(part)}
-        case OpaquePart():
-            return dict(part.data) if part.dialect == _NAME else {}
+        case OpaquePart(dialect="bedrock-converse"):
+            return dict(part.data)
         case _:
             raise refused(part, "Bedrock")
 

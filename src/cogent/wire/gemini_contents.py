@@ -114,6 +114,10 @@ def _user_part(part: Part) -> Object:
             return _media(part, part.data, part.media_type)
         case FilePart():
             return _media(part, part.data, part.media_type or "application/pdf", part.url)
+        case OpaquePart(dialect="gemini"):
+            return dict(part.data)
+        case OpaquePart():
+            raise refused(part, "Gemini")
         case _:
             return {}
 
@@ -178,7 +182,7 @@ def _result(part: ToolResultPart, calls: Mapping[str, ToolCallPart]) -> Object:
             response = obj(given) or response
     name = part.name or (call.name if call else "")
     known = {"id": call.echo["id"]} if call and "id" in call.echo else {}
-    shown = [_user_part(inner) for inner in part.parts if isinstance(inner, Medium)]
+    shown = [_user_part(inner) for inner in part.parts if not isinstance(inner, TextPart)]
     media = {"parts": shown} if shown else {}
     return {"functionResponse": {"name": name, "response": response, **known, **media}}
 

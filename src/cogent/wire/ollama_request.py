@@ -13,6 +13,7 @@ from ..messages import (
     FilePart,
     ImagePart,
     Message,
+    OpaquePart,
     Part,
     ReasoningPart,
     RefusalPart,
@@ -93,6 +94,12 @@ def _options(settings: Settings) -> Object:
 
 
 def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:
+    results = [part for part in message.parts if isinstance(part, ToolResultPart)]
+    for part in (*message.parts, *(inner for result in results for inner in result.parts)):
+        # What other providers do on their side has no place here.
+        sealed = isinstance(part, OpaquePart) and message.role == "assistant"
+        if isinstance(part, AudioPart | FilePart | OpaquePart) and not sealed:
+            raise refused(part, "Ollama")
     if message.role == "tool":
         return [
             {
@@ -101,12 +108,8 @@ def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:
                 "tool_name": part.name,
                 **({"tool_call_id": part.call_id} if part.call_id else {}),
             }
-            for part in message.parts
-            if isinstance(part, ToolResultPart)
+            for part in results
         ]
-    for part in message.parts:
-        if isinstance(part, AudioPart | FilePart):
-            raise refused(part, "Ollama")
     said = (part.text for part in message.parts if isinstance(part, TextPart | RefusalPart))
     wire: Object = {"role": message.role, "content": "".join(said)}
     images = [_encode_image(part) for part in message.parts if isinstance(part, ImagePart)]
