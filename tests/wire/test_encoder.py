@@ -12,6 +12,7 @@ from cogent.chunks import (
     RawChunk,
     RetryChunk,
     TextChunk,
+    ToolCallChunk,
     ToolProgressChunk,
     ToolResultChunk,
     TurnChunk,
@@ -64,6 +65,28 @@ def test_a_turn_without_metadata_ends_the_stream(dialect):
     # The end of a response always has a status, and Gemini has no end but the reason.
     raw = {"openai-responses": "completed", "gemini": "OTHER"}.get(dialect)
     assert read(dialect, wire).turn.metadata["raw_finish_reason"] == raw
+
+
+REASONS = [
+    (name, reason)
+    for name, dialect in DIALECTS.items()
+    for reason in {"tool_calls", *dialect.decoder.finish_reasons.values()}
+    if (name, reason) != ("openai-chat", "refusal")  # OpenAI itself has no word for it
+]
+
+
+@pytest.mark.parametrize(("dialect", "reason"), sorted(REASONS))
+@pytest.mark.parametrize("document", [False, True])
+def test_a_turn_says_why_it_ended_in_the_protocol_s_words(dialect, reason, document):
+    calls = [ToolCallChunk(id="c", name="f", arguments="{}")] if reason == "tool_calls" else []
+    said = [TextChunk("a"), *calls, TurnChunk(finish_reason=reason)]
+    encoder, decoder = DIALECTS[dialect].encoder(), DIALECTS[dialect].decoder()
+    if document:
+        ended = decoder.decode_document(encoder.encode_document(said))[-1]
+    else:
+        ended = read(dialect, encoder.encode_all(said)).turn
+    assert ended.finish_reason == reason
+    assert ended.metadata["raw_finish_reason"] in decoder.finish_reasons.keys() | {"incomplete"}
 
 
 def test_keep_alives_change_nothing():

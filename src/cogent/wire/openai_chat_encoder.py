@@ -109,14 +109,13 @@ class OpenAIChatEncoder(Encoder):
                 for call in said.calls
             ]
         end, beside = _told(said.metadata)
+        choice: Object = {"index": 0, "message": message}
         document: Object = {
             "id": self.response_id,
             "object": "chat.completion",
             "created": self.created,
             "model": self.model,
-            "choices": [
-                {"index": 0, "message": message, "finish_reason": said.raw_finish_reason, **end}
-            ],
+            "choices": [{**choice, "finish_reason": self.finish_word(said.turn), **end}],
             **beside,
         }
         if said.tokens is not None:
@@ -137,9 +136,9 @@ class OpenAIChatEncoder(Encoder):
 
     def _turn(self, chunk: TurnChunk) -> bytes:
         metadata = chunk.metadata or {}
-        raw = metadata.get("raw_finish_reason")
+        word = self.finish_word(chunk)
         end, beside = _told(metadata)
-        ends = [self._delta({}, raw, end, **beside)] if raw or end or beside else []
+        ends = [self._delta({}, word, end, **beside)] if word or end or beside else []
         tokens = metadata.get("tokens")
         if tokens is not None:
             ends.append(self._event([], usage=_usage_object(tokens)))

@@ -289,7 +289,7 @@ def _status(chunk: TurnChunk, metadata: Metadata) -> tuple[str, object]:
     cut = metadata.get("details", {}).get("incomplete_details")
     if raw not in _STATUSES:  # the words of another protocol
         whole = "completed" if reason in _WHOLE else "incomplete"
-        raw = "cancelled" if reason == "error" else whole
+        raw = "cancelled" if reason in ("error", "cancelled") else whole
     if not cut and raw == "incomplete" and reason != "other":
         cut = {"reason": _CUT.get(reason, reason)}
     return raw, cut
