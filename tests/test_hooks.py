@@ -13,8 +13,10 @@ from cogent import (
     Hooks,
     ImagePart,
     RunContext,
+    ToolCallChunk,
     ToolResult,
     Turn,
+    TurnChunk,
     UsageError,
     tool,
     user,
@@ -101,7 +103,8 @@ async def test_a_hook_that_does_nothing_changes_nothing():
 
 
 @beside
-async def test_hooks_change_what_is_sent_and_run(live):
+@pytest.mark.parametrize("written", ['{"query": "x"}', '{"query"'])
+async def test_hooks_change_what_is_sent_and_run(live, written):
     """What is sent to the model is not kept; a call keeps its id and its name."""
 
     class Changing(Hooks[None]):
@@ -114,7 +117,8 @@ async def test_hooks_change_what_is_sent_and_run(live):
         async def after_tool(self, context, call, result):
             return ToolResult(result.result.upper(), is_error=True)
 
-    asked = calls(("search", {"query": "x"}))
+    call = ToolCallChunk(index=0, id="c0", name="search", arguments=written)
+    asked = Reply(chunks=[call, TurnChunk(finish_reason="tool_calls")])
     async with running(asked, DONE, tools=[search], live=live, hooks=Changing()) as (
         agent,
         server,

@@ -58,7 +58,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tools": set(),
     "tools.batch": DATA
     | {"exchange", "hooks", "run.pending", "tools.execution", "tools.run_context", "tools.tool"},
-    "tools.execution": DATA | {"tools.run_context", "tools.tool", "validation"},
+    "tools.execution": DATA | {"tools.run_context", "tools.tool", "validation", "wire"},
     "tools.run_context": set(),
     "tools.signature": {"errors", "tools.run_context", "validation"},
     "tools.tool": {"errors", "messages", "tools.signature"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
@@ -254,6 +255,17 @@ async def test_what_is_not_mended_is_an_error(mode, wrong):
     assert len(error.partial.turns) == 3
     with pytest.raises(OutputInvalid):
         _ = error.partial.output
+
+
+@pytest.mark.parametrize(
+    ("unsound", "read"),
+    [({"name": "Rom\ud83da"}, {"name": "Rom\ufffda"}), ({"founded": math.nan}, {"founded": None})],
+)
+async def test_an_answer_that_is_no_sound_json_is_read(unsound, read):
+    with Emulator(answer(ROME | unsound, "tool")) as server:
+        response = await asking(server, City, output_mode="tool").run("Go.")
+        assert len(server.requests) == 1
+    assert response.output == City(**ROME | read)
 
 
 async def test_a_tool_that_is_not_called_is_asked_for():

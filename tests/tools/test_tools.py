@@ -370,11 +370,10 @@ WAV = AudioPart("aGk=")
 PDF = FilePart(data="JVBERi0x", filename="a.pdf")
 
 
-async def given(function, **options):
+async def given(function, arguments="", **options):
     """Let a model call a tool; give the result that it is told."""
-    asked = Reply(
-        chunks=[ToolCallChunk(index=0, id="c", name="f"), TurnChunk(finish_reason="tool_calls")]
-    )
+    call = ToolCallChunk(index=0, id="c", name="f", arguments=arguments)
+    asked = Reply(chunks=[call, TurnChunk(finish_reason="tool_calls")])
     model = ScriptedModel([asked, Reply(text="Done.")])
     agent = Agent(model=model, tools=[Tool(function, name="f", **options)])
     response = await agent.run("Go.")
@@ -399,6 +398,19 @@ async def given(function, **options):
 )
 async def test_what_a_tool_gives_is_text_or_is_shown(value, text, parts):
     assert await given(lambda: value) == (text, parts)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [('{"a": "x"}{"a": "x"}', "x"), (r'{"a": "\ud83d x"}', "\ufffd x"), ('{"a": NaN}', "null")],
+)
+async def test_a_tool_gets_the_arguments_that_were_read(written, read):
+    """They are no sound JSON, but what they mean is known."""
+
+    def f(a: str | None):
+        return a
+
+    assert await given(f, written) == (read, ())
 
 
 async def test_what_is_too_large_is_cut_or_left_out():

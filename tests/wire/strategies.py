@@ -6,6 +6,7 @@ The rules of the wire reference are written down here once more, apart from the 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
@@ -110,6 +111,13 @@ def assembled(chunks):
         made += known is None
         result.append(ToolCall(known or f"call_{made}", fragments[0].name, text, parsed(text)))
     return tuple(result)
+
+
+def filled(chunks):
+    """Give the chunks, and after them ``{}`` for each call that has no text."""
+    calls = {chunk.index: chunk for chunk in chunks if chunk.kind == "tool_call"}
+    written = {chunk.index for chunk in chunks if chunk.kind == "tool_call" and chunk.arguments}
+    return [*chunks, *(replace(calls[i], arguments="{}") for i in calls if i not in written)]
 
 
 def parsed(text):
@@ -249,6 +257,9 @@ def chat_answers(draw):
     tokens = st.none() | chat_usage()
     more = {"details": chat_details, "logprobs": tokens_told}
     turn = draw(turns("openai-chat", chunks, tokens=tokens, **more))
+    if turn.finish_reason == "tool_calls":
+        chunks = filled(chunks)
+        turn.tool_calls = assembled(chunks)
     told = turn.metadata["raw_finish_reason"] or turn.metadata["tokens"]
     told = told or turn.metadata.keys() & more.keys()
     if not chunks and not told:

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from cogent.chunks import ToolCall
 from cogent.errors import ArgumentsTooLarge
 from cogent.messages import OpaquePart, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from cogent.wire.blocks import Block, message_parts, parse_arguments, rejoined, tool_calls
+from cogent.wire.blocks import (
+    Block,
+    message_parts,
+    parse_arguments,
+    rejoined,
+    sound_arguments,
+    tool_calls,
+)
 
 
 def block(kind, text="", **facts):
@@ -47,6 +54,23 @@ def block(kind, text="", **facts):
 )
 def test_parse_arguments(text, expected):
     assert parse_arguments(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"a": 1.0, "a":2}', '{"a": 1.0, "a":2}'),  # as received
+        (" \n\t", "{}"),
+        ('{"a": 1}{"a": 1}', '{"a":1}'),
+        ('{"a": NaN}', '{"a":null}'),
+        ('{"a": "\\ud83d x"}', '{"a":"\ufffd x"}'),
+        ('{"a": "\ud83d x"}', '{"a":"? x"}'),
+        ('{"a"', None),
+        ("[1]", None),
+    ],
+)
+def test_arguments_for_those_who_parse_them_again(text, expected):
+    assert sound_arguments(text) == expected
 
 
 def test_arguments_are_held_to_their_limit():

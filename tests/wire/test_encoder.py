@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,12 +14,14 @@ from cogent.chunks import (
     RawChunk,
     RetryChunk,
     TextChunk,
+    ToolCall,
+    ToolCallChunk,
     ToolProgressChunk,
     ToolResultChunk,
     TurnChunk,
 )
 from cogent.errors import APIError, BadRequest, RateLimited, ToolCallGenerationError
-from cogent.wire import DIALECTS
+from cogent.wire import DIALECTS, OPENAI_CHAT
 from cogent.wire.failure import http_error
 
 from .outcome import examples, read
@@ -64,6 +68,56 @@ def test_a_turn_without_metadata_ends_the_stream(dialect):
     # The end of a response always has a status, and Gemini has no end but the reason.
     raw = {"openai-responses": "completed", "gemini": "OTHER"}.get(dialect)
     assert read(dialect, wire).turn.metadata["raw_finish_reason"] == raw
+
+
+REASONS = [
+    (name, reason)
+    for name, dialect in DIALECTS.items()
+    for reason in {"tool_calls", *dialect.decoder.finish_reasons.values()}
+    if (name, reason) != ("openai-chat", "refusal")  # OpenAI itself has no word for it
+]
+
+
+@pytest.mark.parametrize(("dialect", "reason"), sorted(REASONS))
+@pytest.mark.parametrize("document", [False, True])
+def test_a_turn_says_why_it_ended_in_the_protocol_s_words(dialect, reason, document):
+    calls = [ToolCallChunk(id="c", name="f", arguments="{}")] if reason == "tool_calls" else []
+    said = [TextChunk("a"), *calls, TurnChunk(finish_reason=reason)]
+    encoder, decoder = DIALECTS[dialect].encoder(), DIALECTS[dialect].decoder()
+    if document:
+        ended = decoder.decode_document(encoder.encode_document(said))[-1]
+    else:
+        ended = read(dialect, encoder.encode_all(said)).turn
+    assert ended.finish_reason == reason
+    assert ended.metadata["raw_finish_reason"] in decoder.finish_reasons.keys() | {"incomplete"}
+
+
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses"])
+@pytest.mark.parametrize(
+    ("reason", "document", "written"),
+    [
+        ("tool_calls", False, "{}"),
+        ("stop", False, "{}"),
+        ("length", False, ""),  # it may have been cut before its arguments
+        ("tool_calls", True, "{}"),
+    ],
+)
+def test_a_call_without_arguments_has_an_empty_object(dialect, reason, document, written):
+    bare, full = ToolCallChunk(id="c", name="f"), ToolCallChunk(index=1, id="d", name="g")
+    said = [bare, full, replace(full, arguments='{"a":1}'), TurnChunk(finish_reason=reason)]
+    encoder = DIALECTS[dialect].encoder()
+    if document:
+        chunks = DIALECTS[dialect].decoder().decode_document(encoder.encode_document(said))
+    else:
+        chunks = read(dialect, encoder.encode_all(said)).chunks
+    assert [call.arguments_json for call in chunks[-1].tool_calls] == [written, '{"a":1}']
+
+
+def test_a_document_has_the_arguments_that_were_read():
+    calls = [ToolCall("c", "f", 2 * '{"a": 1}', {"a": 1}), ToolCall("d", "f", '{"a"', None)]
+    wire = OPENAI_CHAT.encoder().encode_document([TurnChunk(tool_calls=calls)])
+    (turn,) = [c for c in OPENAI_CHAT.decoder().decode_document(wire) if c.kind == "turn"]
+    assert [call.arguments_json for call in turn.tool_calls] == ['{"a":1}', '{"a"']
 
 
 def test_keep_alives_change_nothing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,7 @@ from cogent.wire.failure import error_in, http_error
 from tests.support.cuts import partitions
 
 from .outcome import examples
-from .strategies import assembled, counts, fragments, json_objects, names, texts
+from .strategies import assembled, counts, filled, fragments, json_objects, names, texts
 from .test_openai_responses import read
 
 
@@ -148,7 +149,7 @@ def test_items_come_one_after_the_other():
 def test_the_end_repeats_all_items():
     events = written(
         ReasoningChunk(text="why"),
-        ToolCallChunk(id="c", name="f", arguments="{}"),
+        ToolCallChunk(id="c", name="f"),
         RefusalChunk(text="no"),
         ServerToolChunk(id="w", name="web_search", payload={"status": "searching"}),
         ServerToolChunk(id="w", name="web_search", phase="result", payload={"status": "done"}),
@@ -197,6 +198,7 @@ def test_the_end_repeats_all_items():
         ("max_tokens", "length", {}, "incomplete", {"reason": "max_output_tokens"}),
         ("content_filter", "content_filter", {}, "incomplete", {"reason": "content_filter"}),
         ("abort", "error", {}, "cancelled", None),
+        (None, "cancelled", {}, "cancelled", None),
     ],
 )  # fmt: skip
 def test_how_it_ended(raw, reason, details, status, cut):
@@ -207,7 +209,7 @@ def test_how_it_ended(raw, reason, details, status, cut):
     assert ended["response"]["status"] == status
     assert ended["response"]["incomplete_details"] == cut
     outcome = read(OpenAIResponsesEncoder().encode(TurnChunk(finish_reason=reason)))
-    assert outcome.turn.finish_reason in (reason, "stop")
+    assert outcome.turn.finish_reason in ("error" if status == "cancelled" else reason, "stop")
 
 
 def test_fragments_of_calls_mix_with_each_other_only():
@@ -312,6 +314,10 @@ def answers(draw):
         chunks += item
     kinds = {chunk.kind for chunk in chunks}
     raw = draw(st.sampled_from(["completed", "incomplete", "cancelled"]))
+    runs = [list(run) for _, run in groupby(chunks, lambda chunk: chunk.kind == "tool_call")]
+    whole = runs if raw == "completed" else runs[:-1]
+    runs = [*map(filled, whole), *runs[len(whole) :]]
+    chunks = [chunk for run in runs for chunk in run]
     details = draw(st.dictionaries(st.sampled_from(["service_tier", "tool_usage"]), texts))
     if raw == "incomplete":
         reasons = {"max_output_tokens": "length", "content_filter": "content_filter"}

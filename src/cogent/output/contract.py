@@ -17,6 +17,7 @@ from ..run.loop import Verdict
 from ..settings import JSONSchema, Settings
 from ..validation import faults
 from ..wire import Request
+from ..wire.blocks import sound_arguments
 from ..wire.fields import dump
 from .output_type import WRAPPED
 from .partial_json import PartialJSON
@@ -156,7 +157,8 @@ class Output:
             return Verdict(error=missing, correction=user(f"Call {FINAL_ANSWER} with the answer."))
         if waits:
             return Verdict(results=(ToolResultPart(call.id, call.name, TOO_EARLY, is_error=True),))
-        value, error, told = self._validated(call.arguments_json or "{}")
+        written = call.arguments_json
+        value, error, told = self._validated(sound_arguments(written) or written)
         if error is None:
             result = ToolResultPart(call.id, call.name, "The answer was taken.")
         else:

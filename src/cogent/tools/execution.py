@@ -13,6 +13,8 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from ..errors import ToolError
 from ..messages import OpaquePart, ResultPart, TextPart, ToolResultPart, ToolSpec
 from ..validation import faults
+from ..wire.blocks import sound_arguments
+from ..wire.fields import dump
 from .tool import MAX_RESULT_CHARACTERS, Tool
 
 if TYPE_CHECKING:
@@ -87,11 +89,12 @@ def _bound(
     tool: AnyTool, call: ToolCall, context: RunContext[object]
 ) -> tuple[list[object], dict[str, object]]:
     from pydantic import ValidationError
-    from pydantic_core import to_json
 
-    if call.arguments is None:
+    # The text, and not what was parsed of it: a hook may have put another in its place.
+    text = call.arguments_json
+    written = dump({"input": text}).decode() if call.custom else sound_arguments(text)
+    if written is None:
         raise ToolError("The arguments are no JSON object. Write them anew.")
-    written = to_json(call.arguments).decode() if call.custom else call.arguments_json
     try:
         return tool.signature.bind(written, context)
     except ValidationError as error:

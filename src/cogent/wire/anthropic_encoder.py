@@ -103,8 +103,8 @@ class AnthropicEncoder(Encoder):
         message: Object = {
             **self._message(),
             "content": content,
-            "stop_reason": said.raw_finish_reason,
-            "stop_sequence": said.stop_sequence,
+            "stop_reason": self.finish_word(said.turn),
+            "stop_sequence": said.metadata.get("stop_sequence"),
             "usage": _usage_object(said.tokens),
         }
         return dump(message)
@@ -178,7 +178,7 @@ class AnthropicEncoder(Encoder):
         end: Object = {
             "type": "message_delta",
             "delta": {
-                "stop_reason": metadata.get("raw_finish_reason"),
+                "stop_reason": self.finish_word(chunk),
                 "stop_sequence": metadata.get("stop_sequence"),
                 **{key: told[key] for key in ("stop_details", "container") if key in told},
             },

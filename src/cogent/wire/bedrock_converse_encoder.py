@@ -128,8 +128,7 @@ class BedrockConverseEncoder(Encoder):
         for call in said.calls:
             block: Object = {"toolUseId": call.id, "name": call.name}
             content.append({"toolUse": {**block, "input": dict(call.arguments or {})}})
-        turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
-        stop, metadata = _end(turn)
+        stop, metadata = _end(said.turn, self.finish_word(said.turn))
         message: Object = {"role": "assistant", "content": content}
         return dump({"output": {"message": message}, **stop, **metadata})
 
@@ -199,16 +198,16 @@ class BedrockConverseEncoder(Encoder):
         return _event("messageStart", role="assistant")
 
     def _turn(self, chunk: TurnChunk) -> bytes:
-        stop, metadata = _end(chunk)
+        stop, metadata = _end(chunk, self.finish_word(chunk))
         head = self._begin() + self._stop()
         return head + _event("messageStop", **stop) + _event("metadata", **metadata)
 
 
-def _end(turn: TurnChunk) -> tuple[Object, Object]:
+def _end(turn: TurnChunk, word: str | None) -> tuple[Object, Object]:
     """Give what is said of the end: the fields of ``messageStop``, and those of ``metadata``."""
     metadata = turn.metadata or {}
     told, tokens = metadata.get("details", {}), metadata.get("tokens")
-    stop: Object = {"stopReason": metadata.get("raw_finish_reason")}
+    stop: Object = {"stopReason": word}
     more = dict(obj(told.get("additionalModelResponseFields")))
     if "stop_sequence" in metadata:
         more["stop_sequence"] = metadata["stop_sequence"]

@@ -14,7 +14,7 @@ from ..chunks import ToolCall
 from ..errors import ArgumentsTooLarge, ProtocolError
 from ..framing import loads
 from ..messages import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from .fields import mended
+from .fields import dump, mended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +25,7 @@ __all__ = (
     "message_parts",
     "parse_arguments",
     "rejoined",
+    "sound_arguments",
     "tool_calls",
 )
 
@@ -123,6 +124,20 @@ def parse_arguments(text: str) -> Mapping[str, object] | None:
             if isinstance(value, dict):
                 return value
     return None
+
+
+def sound_arguments(text: str) -> str | None:
+    """Give the argument text of a call for those who parse it again.
+
+    Returns:
+        The text as received where it is sound JSON, else what `parse_arguments` reads of it,
+        written anew (``{}`` for no text); ``None`` if it is not one JSON object.
+    """
+    with suppress(ProtocolError, UnicodeEncodeError):
+        if isinstance(loads(text.encode()), dict):
+            return text
+    arguments = parse_arguments(text)
+    return None if arguments is None else dump(arguments).decode()
 
 
 def tool_calls(blocks: Iterable[Block]) -> tuple[ToolCall, ...]:

@@ -79,6 +79,16 @@ class Encoder(ABC):
             chunks: The answer, its `TurnChunk` included.
         """
 
+    def finish_word(self, turn: TurnChunk) -> str | None:
+        """Give the protocol's word for why a turn ended; ``None`` if that is not known.
+
+        It is what the metadata has, ``None`` too, else the word for the neutral reason. A reason
+        without a word goes as it is: an unknown word is better than a false "stop".
+        """
+        reason = turn.finish_reason or "unknown"
+        word = None if reason == "unknown" else self.finish_words.get(reason, reason)
+        return (turn.metadata or {}).get("raw_finish_reason", word)
+
     def encode_all(self, chunks: Iterable[Chunk]) -> bytes:
         """Write a whole stream."""
         return b"".join(map(self.encode, chunks))
@@ -95,8 +105,7 @@ class Joined:
     sources: tuple[SourceChunk, ...]
     media: tuple[MediaChunk, ...]
     calls: tuple[ToolCall, ...]
-    raw_finish_reason: str | None
-    stop_sequence: str | None
+    turn: TurnChunk
     tokens: Usage | None
     metadata: Metadata
 
@@ -114,8 +123,7 @@ def joined(chunks: Sequence[Chunk]) -> Joined:
         sources=tuple(chunk for chunk in chunks if isinstance(chunk, SourceChunk)),
         media=tuple(chunk for chunk in chunks if isinstance(chunk, MediaChunk)),
         calls=tuple(turn.tool_calls) or _assembled(chunks),
-        raw_finish_reason=metadata.get("raw_finish_reason"),
-        stop_sequence=metadata.get("stop_sequence"),
+        turn=turn,
         tokens=metadata.get("tokens"),
         metadata=metadata,
     )

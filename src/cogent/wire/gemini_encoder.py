@@ -93,9 +93,8 @@ class GeminiEncoder(Encoder):
             *(_part(chunk) for chunk in chunks if isinstance(chunk, MediaChunk | ServerToolChunk)),
             *(_call(call.name, call.id, call.arguments or {}) for call in said.calls),
         ]
-        turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
         sources = _source_fields(said.sources)
-        return dump(self._end(turn, [part for part in parts if part], **sources))
+        return dump(self._end(said.turn, [part for part in parts if part], **sources))
 
     def encode_error(self, error: APIError) -> bytes:
         """Write an error event."""

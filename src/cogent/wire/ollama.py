@@ -172,28 +172,26 @@ class OllamaEncoder(Encoder):
                 {"id": c.id, "function": {"name": c.name, "arguments": dict(c.arguments or {})}}
                 for c in said.calls
             ]
-        turn = next(chunk for chunk in chunks if isinstance(chunk, TurnChunk))
-        return self._line(message, done=True, **_end(turn))
+        return self._line(message, done=True, **self._end(said.turn))
 
     def _turn(self, chunk: TurnChunk) -> bytes:
-        return self._line({"role": "assistant", "content": ""}, done=True, **_end(chunk))
+        return self._line({"role": "assistant", "content": ""}, done=True, **self._end(chunk))
 
     def _line(self, message: Object, *, done: bool = False, **more: object) -> bytes:
         head: Object = {"model": self.model, "created_at": _TIME, "message": message, "done": done}
         return encode_record(dump({**head, **more}))
 
-
-def _end(chunk: TurnChunk) -> Object:
-    metadata = chunk.metadata or {}
-    end: Object = {"done_reason": metadata.get("raw_finish_reason")}
-    told = [entry for entry in metadata.get("logprobs", ()) if "token" in entry]
-    if told:
-        end["logprobs"] = told
-    tokens = metadata.get("tokens")
-    if tokens is not None:
-        counts = {"prompt_eval_count": tokens.input_tokens, "eval_count": tokens.output_tokens}
-        end.update((key, value) for key, value in counts.items() if value is not None)
-    return end
+    def _end(self, turn: TurnChunk) -> Object:
+        metadata = turn.metadata or {}
+        end: Object = {"done_reason": self.finish_word(turn)}
+        told = [entry for entry in metadata.get("logprobs", ()) if "token" in entry]
+        if told:
+            end["logprobs"] = told
+        tokens = metadata.get("tokens")
+        if tokens is not None:
+            counts = {"prompt_eval_count": tokens.input_tokens, "eval_count": tokens.output_tokens}
+            end.update((key, value) for key, value in counts.items() if value is not None)
+        return end
 
 
 _TIME = "2026-01-01T00:00:00.000000000Z"

@@ -19,6 +19,7 @@ from ..chunks import (
 )
 from ..errors import ToolCallGenerationError
 from ..framing import encode_comment, encode_event
+from .blocks import sound_arguments
 from .encoder import Encoder, joined
 from .failure import faithful
 from .fields import Object, dump, text
@@ -27,13 +28,14 @@ from .taxonomy import fitting_status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..chunks import Metadata
+    from ..chunks import Metadata, ToolCall
     from ..errors import APIError
 
 __all__ = ("OpenAIChatEncoder", "error_body", "error_facts")
 
 # A refusal that is no text: where it is text, the reason is a plain stop.
 _FINISH_WORDS: dict[FinishReason, str] = {"refusal": "content_filter"}
+_WHOLE = ("stop", "tool_calls")  # reasons of turns that were not cut
 _DETAILS = (
     "service_tier",
     "system_fingerprint",
@@ -52,6 +54,7 @@ class OpenAIChatEncoder(Encoder):
 
     _begun = False
     _named: frozenset[int] = frozenset()
+    _written: frozenset[int] = frozenset()  # calls that have arguments
 
     def encode(self, chunk: Chunk) -> bytes:
         """Write one chunk."""
@@ -100,23 +103,15 @@ class OpenAIChatEncoder(Encoder):
         if any(map(_is_image, said.media)):
             message["images"] = [_image(chunk) for chunk in said.media if _is_image(chunk)]
         if said.calls:
-            message["tool_calls"] = [
-                {
-                    "id": call.id,
-                    "type": "function",
-                    "function": {"name": call.name, "arguments": call.arguments_json},
-                }
-                for call in said.calls
-            ]
+            message["tool_calls"] = [_whole_call(call) for call in said.calls]
         end, beside = _told(said.metadata)
+        choice: Object = {"index": 0, "message": message}
         document: Object = {
             "id": self.response_id,
             "object": "chat.completion",
             "created": self.created,
             "model": self.model,
-            "choices": [
-                {"index": 0, "message": message, "finish_reason": said.raw_finish_reason, **end}
-            ],
+            "choices": [{**choice, "finish_reason": self.finish_word(said.turn), **end}],
             **beside,
         }
         if said.tokens is not None:
@@ -129,17 +124,26 @@ class OpenAIChatEncoder(Encoder):
 
     def _call(self, chunk: ToolCallChunk) -> Object:
         function: Object = {"arguments": chunk.arguments}
+        if chunk.index not in self._written and chunk.arguments.strip():
+            self._written |= {chunk.index}
         if chunk.index in self._named:
             return {"index": chunk.index, "function": function}
-        self._named = self._named | {chunk.index}
+        self._named |= {chunk.index}
         function = {"name": chunk.name, **function}
         return {"index": chunk.index, "id": chunk.id, "type": "function", "function": function}
 
     def _turn(self, chunk: TurnChunk) -> bytes:
         metadata = chunk.metadata or {}
-        raw = metadata.get("raw_finish_reason")
+        ends = []
+        bare = sorted(self._named - self._written)
+        if bare and chunk.finish_reason in _WHOLE:
+            empty: Object = {"arguments": "{}"}  # servers refuse what is no JSON
+            calls = [{"index": index, "function": empty} for index in bare]
+            ends.append(self._delta({"tool_calls": calls}))
+        word = self.finish_word(chunk)
         end, beside = _told(metadata)
-        ends = [self._delta({}, raw, end, **beside)] if raw or end or beside else []
+        if word or end or beside:
+            ends.append(self._delta({}, word, end, **beside))
         tokens = metadata.get("tokens")
         if tokens is not None:
             ends.append(self._event([], usage=_usage_object(tokens)))
@@ -161,6 +165,13 @@ class OpenAIChatEncoder(Encoder):
     def _event(self, choices: list[Object], **more: object) -> bytes:
         head = {"id": self.response_id, "object": "chat.completion.chunk", "created": self.created}
         return encode_event(dump({**head, "model": self.model, "choices": choices, **more}))
+
+
+def _whole_call(call: ToolCall) -> Object:
+    """Write a call; arguments that cannot be read are passed on as they are."""
+    arguments = sound_arguments(call.arguments_json) or call.arguments_json
+    function = {"name": call.name, "arguments": arguments}
+    return {"id": call.id, "type": "function", "function": function}
 
 
 def _told(metadata: Metadata) -> tuple[Object, Object]:

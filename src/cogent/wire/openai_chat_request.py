@@ -5,12 +5,9 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
-from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
-from ..errors import ProtocolError
-from ..framing import loads
 from ..messages import (
     AudioPart,
     CachePoint,
@@ -27,8 +24,8 @@ from ..messages import (
     ToolSpec,
 )
 from ..settings import JSONSchema
-from .blocks import parse_arguments
-from .fields import Object, dump, objects, text
+from .blocks import sound_arguments
+from .fields import Object, objects, text
 from .refusal import refuse, refused, unsupported
 from .tool_results import contents, media_apart, text_of
 
@@ -177,7 +174,7 @@ def _encode_call(call: ToolCallPart, quirks: Quirks, *, own: bool) -> Object:
     return {
         "id": _call_id(call.id, quirks),
         "type": "function",
-        "function": {"name": call.name, "arguments": _argument_text(call)},
+        "function": {"name": call.name, "arguments": sound_arguments(call.arguments_json) or "{}"},
         **(call.echo if own else {}),
     }
 
@@ -213,14 +210,6 @@ def _joined(pieces: list[Object]) -> list[Object]:
             elif value is not None or key not in known:
                 known[key] = value
     return list(whole.values())
-
-
-def _argument_text(call: ToolCallPart) -> str:
-    """Give the text as received, unless it is no sound JSON: servers parse it again."""
-    with suppress(ProtocolError):
-        if isinstance(loads(call.arguments_json.encode("utf-8", "replace")), dict):
-            return call.arguments_json
-    return dump(parse_arguments(call.arguments_json) or {}).decode()
 
 
 def _encode_tool(tool: ToolSpec) -> Object:

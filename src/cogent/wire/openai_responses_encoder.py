@@ -165,11 +165,14 @@ class OpenAIResponsesEncoder(Encoder):
             data.update(status="in_progress", call_id=chunk.id, name=chunk.name, arguments="")
             item = self._calls[chunk.index] = _Open(self._count, data)
             head += self._added(data)
-        if not chunk.arguments:
-            return head
-        item.pieces.append(chunk.arguments)
+        if chunk.arguments:
+            head += self._arguments(item, chunk.arguments)
+        return head
+
+    def _arguments(self, call: _Open, piece: str) -> bytes:
+        call.pieces.append(piece)
         name = "response.function_call_arguments.delta"
-        return head + self._event(name, **item.place, delta=chunk.arguments)
+        return self._event(name, **call.place, delta=piece)
 
     def _server_tool(self, chunk: ServerToolChunk) -> bytes:
         data: Object = {"id": chunk.id, "type": f"{chunk.name}_call", **chunk.payload}
@@ -184,8 +187,8 @@ class OpenAIResponsesEncoder(Encoder):
             self._count += 1
         return head + self._done(self._server.pop(chunk.id), data)
 
-    def _close(self, *, calls: bool = True) -> bytes:
-        """End the open message or reasoning, and the open calls."""
+    def _close(self, *, calls: bool = True, cut: bool = False) -> bytes:
+        """End the open message or reasoning, and the open calls; ``cut`` if they may be half."""
         ends = b""
         item, self._open = self._open, None
         if item is not None:
@@ -205,6 +208,8 @@ class OpenAIResponsesEncoder(Encoder):
         if not calls:
             return ends
         for call in self._calls.values():
+            if not (cut or any(map(str.strip, call.pieces))):
+                ends += self._arguments(call, "{}")  # servers refuse what is no JSON
             arguments = "".join(call.pieces)
             name = "response.function_call_arguments.done"
             ends += self._event(name, **call.place, arguments=arguments)
@@ -232,16 +237,15 @@ class OpenAIResponsesEncoder(Encoder):
         )
 
     def _turn(self, chunk: TurnChunk) -> bytes:
-        ends = self._begin() + self._close()
-        response = self._ended(chunk)
-        completed = response["status"] == "completed"
-        name = "response.completed" if completed else "response.incomplete"
-        return ends + self._event(name, response=response)
+        cut = _status(chunk)[0] != "completed"
+        ends = self._begin() + self._close(cut=cut)
+        name = "response.incomplete" if cut else "response.completed"
+        return ends + self._event(name, response=self._ended(chunk))
 
     def _ended(self, chunk: TurnChunk) -> Object:
         """Give the response as it is at the end."""
         metadata = chunk.metadata or {}
-        status, cut = _status(chunk, metadata)
+        status, cut = _status(chunk)
         told, tokens = metadata.get("details", {}), metadata.get("tokens")
         more: Object = {name: told[name] for name in _DETAILS if name in told}
         if cut:
@@ -283,13 +287,14 @@ def _annotation_of(source: SourceChunk) -> Object:
     return {"type": "url_citation", "url": source.url, "title": source.title or ""}
 
 
-def _status(chunk: TurnChunk, metadata: Metadata) -> tuple[str, object]:
+def _status(chunk: TurnChunk) -> tuple[str, object]:
     """Say how the response ended, in the protocol's words, and why if it was cut."""
+    metadata: Metadata = chunk.metadata or {}
     raw, reason = metadata.get("raw_finish_reason"), chunk.finish_reason or ""
     cut = metadata.get("details", {}).get("incomplete_details")
     if raw not in _STATUSES:  # the words of another protocol
         whole = "completed" if reason in _WHOLE else "incomplete"
-        raw = "cancelled" if reason == "error" else whole
+        raw = "cancelled" if reason in ("error", "cancelled") else whole
     if not cut and raw == "incomplete" and reason != "other":
         cut = {"reason": _CUT.get(reason, reason)}
     return raw, cut

@@ -5,12 +5,9 @@ https://platform.openai.com/docs/api-reference/responses/create
 
 from __future__ import annotations
 
-from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from ..errors import ProtocolError
-from ..framing import loads
 from ..messages import (
     CachePoint,
     FilePart,
@@ -25,8 +22,8 @@ from ..messages import (
     ToolResultPart,
     ToolSpec,
 )
-from .blocks import parse_arguments
-from .fields import Object, dump, obj, objects, text
+from .blocks import sound_arguments
+from .fields import Object, obj, objects, text
 from .refusal import refuse, refused, unsupported
 from .tool_results import contents, text_of
 
@@ -195,7 +192,8 @@ def _assistant(message: Message, *, own: bool) -> Iterable[Object]:
             case RefusalPart() if part.text and part.text not in refusals:
                 yield said_item(part.text)
             case ToolCallPart():
-                yield call_item(_call_id(part.id), part.name, _argument_text(part))
+                arguments = sound_arguments(part.arguments_json) or "{}"
+                yield call_item(_call_id(part.id), part.name, arguments)
             case OpaquePart() if own and part.dialect == _NAME:
                 yield dict(part.data)
             case _:
@@ -227,14 +225,6 @@ def _call_id(call_id: str) -> str:
     if len(call_id) <= _LONGEST_ID:
         return call_id
     return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:_LONGEST_ID]
-
-
-def _argument_text(call: ToolCallPart) -> str:
-    """Give the text as received, unless it is no sound JSON: servers parse it again."""
-    with suppress(ProtocolError):
-        if isinstance(loads(call.arguments_json.encode("utf-8", "replace")), dict):
-            return call.arguments_json
-    return dump(parse_arguments(call.arguments_json) or {}).decode()
 
 
 def _encode_tool(tool: ToolSpec) -> Object:

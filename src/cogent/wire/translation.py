@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from ..chunks import (
     Chunk,
-    FinishReason,
     MediaChunk,
     Metadata,
     ReasoningChunk,
@@ -180,19 +179,8 @@ class Translator:
             for index, call in enumerate(calls):
                 arguments = dump(call.arguments).decode()
                 yield ToolCallChunk(index=index, id=call.id, name=call.name, arguments=arguments)
-        yield TurnChunk(
-            finish_reason=reason,
-            metadata=self._metadata(reason, chunk.metadata or {}),
-            tool_calls=calls,
-        )
-
-    def _metadata(self, reason: FinishReason, known: Metadata) -> Metadata:
-        # A reason without a word goes as it is: an unknown word is better than a false "stop".
-        word = self._encoder.finish_words.get(reason, reason)
-        told: Metadata = {"raw_finish_reason": None if reason == "unknown" else word}
-        if "tokens" in known:
-            told["tokens"] = known["tokens"]
-        return told
+        told: Metadata = {"tokens": (chunk.metadata or {}).get("tokens")}
+        yield TurnChunk(finish_reason=reason, metadata=told, tool_calls=calls)
 
     def _call(self, index: int, call: ToolCall) -> ToolCall:
         return replace(call, id=self._made_id(index)) if call.id_generated else call
