@@ -145,6 +145,7 @@ async def test_the_model_is_shown_what_a_tool_gives(dialect, live):
     [chunk] = [chunk for chunk in chunks if chunk.kind == "tool_result"]
     assert (chunk.result, chunk.parts) == ("Here:", given)
     shown = {"kind": "image", "url": None, "data": "iVBORw0K", "media_type": "image/png"}
+    shown["detail"] = None
     assert json.loads(json.dumps(chunk.to_dict()))["parts"][0] == shown
     history = stream.response.messages
     assert [m.role for m in history] == ["user", "assistant", "tool", "assistant"]
