@@ -27,6 +27,7 @@ from cogent.errors import (
 )
 from cogent.messages import OpaquePart, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from cogent.wire import OPENAI_RESPONSES, OpenAIResponsesDecoder
+from cogent.wire.block_writer import MAX_BLOCKS
 from tests.support.cuts import cuttings, pieces
 
 from .frames import DONE, sse
@@ -274,6 +275,16 @@ def test_a_final_text_that_differs_is_not_handed_out():
     assert outcome.turn.metadata["details"] == {"final_text_differs": True}
     (part,) = outcome.decoder.message.parts
     assert part.echo["item"]["content"][0]["text"] == "Exactly"
+
+
+def test_items_are_as_many_as_blocks_at_most():
+    """Also where each event names one that was never begun, and nothing of it is written down."""
+    name, citation = "response.output_text.annotation.added", {"type": "url_citation", "url": "u"}
+    frames = [event(name, item_id=f"m{n}", annotation=citation) for n in range(MAX_BLOCKS + 1)]
+    assert read(*frames[1:], end()).error is None
+    outcome = read(*frames, end())
+    assert len(outcome.body) == MAX_BLOCKS
+    assert isinstance(outcome.error, ProtocolError)
 
 
 @pytest.mark.parametrize("name", ["reasoning_summary_text", "reasoning_text"])

@@ -78,7 +78,7 @@ class ItemDecoder(SSEDecoder):
     def _complete(self, item: Item, data: Object, chunks: list[Chunk]) -> None:
         """Take an item's final state: hand out what was not streamed, keep it to be sent back."""
         if not item.opened:
-            item.data = data or item.data
+            self._items.update(item, data)
             self._open_item(item, chunks)
         already, item.done = item.done, True
         for block in item.blocks.values():
@@ -86,7 +86,7 @@ class ItemDecoder(SSEDecoder):
         kind = text(data, "type")
         if not kind:
             return
-        item.data = data
+        self._items.update(item, data)
         if kind in ("function_call", "custom_tool_call"):
             self._name_call(item, data, chunks)
             given = data.get("arguments" if kind == "function_call" else "input")
