@@ -91,6 +91,8 @@ def finish_reason(dialect, raw, chunks):
     if "refusal" in kinds:
         return "refusal"
     reason = STOP_WORDS[dialect].get(raw, "other")
+    if raw is None and "tool_call" in kinds:
+        return "tool_calls"
     if reason in ("stop", "tool_calls"):
         return "tool_calls" if "tool_call" in kinds else "stop"
     return reason
