@@ -324,6 +324,26 @@ def test_calls():
     )
 
 
+@pytest.mark.parametrize(
+    ("streamed", "final", "counts"),
+    [('{"a": 2', '{"a":1}', '{"a":1}'), ('{"a":2}', '{"a":1}', '{"a":2}'), ("{2", "{1", "{2")],
+)
+def test_final_arguments_count_where_the_streamed_ones_are_broken(streamed, final, counts):
+    """They are not handed out, though: what was streamed cannot be taken back."""
+    frames = [
+        added(0, "function_call", call_id="c", name="f"),
+        delta("function_call_arguments", 0, streamed),
+        event("response.function_call_arguments.done", output_index=0, arguments=final),
+        done(0, "function_call", call_id="c", name="f", arguments=final),
+        end(),
+    ]
+    outcome = read(*frames)
+    assert "".join(chunk.arguments for chunk in outcome.body) == streamed
+    assert [call.arguments_json for call in outcome.turn.tool_calls] == [counts]
+    assert [part.arguments_json for part in outcome.decoder.message.parts] == [counts]
+    assert outcome.turn.metadata["details"] == {"final_text_differs": True}
+
+
 def test_a_call_that_is_named_late():
     outcome = read(
         event("response.output_item.added", output_index=0, item=None),

@@ -109,6 +109,12 @@ class Block:
             )
         self.write(fragment)
 
+    def clear(self) -> None:
+        """Forget what was written."""
+        self._written.seek(0)
+        self._written.truncate()
+        self.size = 0
+
 
 def parse_arguments(text: str) -> Mapping[str, object] | None:
     """Parse the argument text of a call; ``None`` if it is not one JSON object."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ..chunks import Chunk, MediaChunk, ServerToolChunk, SourceChunk
-from .blocks import Block, BlockKind
+from .blocks import Block, BlockKind, parse_arguments
 from .fields import Object, dump, integer, mended, objects, optional, text
 from .openai_responses_items import Item, Items
 from .sse_decoder import SSEDecoder
@@ -160,7 +160,10 @@ class ItemDecoder(SSEDecoder):
     def _catch_up(
         self, item: Item, channel: str, index: int, whole: object, chunks: list[Chunk]
     ) -> None:
-        """Hand out what of a final text was not streamed; a text that differs stays as it was."""
+        """Hand out what of a final text was not streamed; a text that differs stays as it was.
+
+        Only a call whose arguments were streamed broken is run with the final ones.
+        """
         if isinstance(whole, dict):
             whole = dump(whole).decode()
         if not isinstance(whole, str) or not whole:
@@ -176,6 +179,9 @@ class ItemDecoder(SSEDecoder):
             self._emit(item, channel, index, whole[len(streamed) :], chunks)
         elif whole != streamed:
             self.details["final_text_differs"] = True
+            if block is not None and block.kind == "call" and _mends(whole, block):
+                block.clear()
+                block.write_arguments(whole, self._max_arguments)
 
     def _emit(self, item: Item, channel: str, index: int, given: str, chunks: list[Chunk]) -> None:
         match channel:
@@ -204,6 +210,12 @@ def source(annotation: Object) -> SourceChunk:
         title=optional(annotation, "title") or optional(annotation, "filename"),
         raw=annotation,
     )
+
+
+def _mends(whole: str, call: Block) -> bool:
+    """Tell whether final arguments can be read, and the ones that were streamed cannot."""
+    sound = not call.custom and parse_arguments(whole) is not None
+    return sound and parse_arguments(call.text) is None
 
 
 def _server_tool(data: Object, phase: Literal["call", "result"]) -> ServerToolChunk:
