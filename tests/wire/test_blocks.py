@@ -60,10 +60,10 @@ def test_arguments_are_held_to_their_limit():
 
 def test_a_block_can_be_written_anew():
     call = block("call")
-    for piece in ("x" * 6, "y" * 9):
+    for piece in ("x" * 9, "y" * 6):
         call.clear()
         call.write_arguments(piece, 10)
-    assert (call.text, call.size) == ("y" * 9, 9)
+    assert (call.text, call.size) == ("y" * 6, 6)
 
 
 def test_calls_without_a_name_are_none():
