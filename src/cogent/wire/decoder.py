@@ -19,7 +19,7 @@ from ..chunks import (
     TurnChunk,
     Usage,
 )
-from ..errors import InvalidJSON, ProviderError, StreamTruncated
+from ..errors import APIError, InvalidJSON, ProviderError, StreamTruncated
 from ..framing import MAX_EVENT_BYTES, loads
 from ..messages import Message
 from .blocks import MAX_ARGUMENT_CHARACTERS, message_parts, tool_calls
@@ -249,10 +249,11 @@ class Decoder(Repetition):
 
     def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
         """Raise the error that a frame is, if it is one; what is none is not shown either."""
-        document, before = self._load(frame), len(chunks)
-        self._raw("", frame, chunks)
-        self._check_error(document)
-        del chunks[before:]
+        try:
+            self._check_error(self._load(frame))
+        except APIError:
+            self._raw("", frame, chunks)
+            raise
 
     @abstractmethod
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
