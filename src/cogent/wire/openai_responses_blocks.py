@@ -113,16 +113,23 @@ class ItemDecoder(SSEDecoder):
             annotations += objects(part.get("annotations"))
             logprobs += objects(part.get("logprobs"))
         for channel, whole in wholes.items():
-            # Not part by part: gateways number parts in one way and list them in another.
-            given = {key: block for key, block in sorted(item.blocks.items()) if key[0] == channel}
-            before = "".join(block.text for block in [*given.values()][:-1])
-            last = next(reversed(given), (channel, 0))
-            elsewhere = channel not in ("text", "refusal") and not given and item.blocks
-            if whole.startswith(before) and not elsewhere:
-                self._catch_up(item, channel, last[1], whole[len(before) :], chunks)
+            self._complete_channel(item, channel, whole, chunks)
         chunks.extend(source(annotation) for annotation in annotations[item.sources :])
         item.sources = max(item.sources, len(annotations))
         self._note_logprobs(item, logprobs[item.logprobs :])
+
+    def _complete_channel(self, item: Item, channel: str, whole: str, chunks: list[Chunk]) -> None:
+        """Catch up with the text of all parts of one channel.
+
+        Not part by part: gateways number parts in one way and list them in another.
+        """
+        indexes = sorted(index for known, index in item.blocks if known == channel)
+        if not indexes and item.blocks and channel in ("summary", "reasoning"):
+            return  # it was told in other words: in full, or as a summary
+        *earlier, last = indexes or [0]
+        before = "".join(item.blocks[channel, index].text for index in earlier)
+        if whole.startswith(before):
+            self._catch_up(item, channel, last, whole[len(before) :], chunks)
 
     def _complete_opaque(self, item: Item, chunks: list[Chunk]) -> None:
         data = item.data
