@@ -6,7 +6,7 @@ from typing import Literal
 
 from ..chunks import Chunk, ReasoningChunk, RefusalChunk, TextChunk, ToolCallChunk
 from ..errors import ProtocolError
-from .blocks import Block, parse_arguments, rejoined
+from .blocks import Block, rejoined
 
 __all__ = ("MAX_BLOCKS", "BlockWriter")
 
@@ -110,9 +110,7 @@ class BlockWriter:
         its name comes.
         """
         fragment = rejoined(block, given) if self._surrogates else given
-        if fragment and len(fragment) == block.size and _says_all_again(block, fragment):
-            fragment = ""
-        block.write_arguments(fragment, self._max_arguments)
+        fragment = block.write_arguments(fragment, self._max_arguments)
         if block.name and (fragment or early or not given):
             self._written = block
             chunks.append(
@@ -143,9 +141,3 @@ class BlockWriter:
                 self._refusal(_ALONE, chunks, block)
             case _:
                 self._arguments(block, _ALONE, chunks)
-
-
-def _says_all_again(call: Block, fragment: str) -> bool:
-    """Tell whether a piece is all that was written, and that was whole: some gateways end so."""
-    again = fragment == call.text and not call.custom
-    return again and "}" in fragment and parse_arguments(fragment) is not None
