@@ -106,7 +106,7 @@ class Block:
             ArgumentsTooLarge: The whole is over ``limit`` characters.
         """
         size = len(fragment)
-        if size == self.size and self._is_all_again(fragment):
+        if 0 < size == self.size and self._is_all_again(fragment):
             return ""
         self.size += size
         if self.size > limit:
