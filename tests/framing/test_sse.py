@@ -34,7 +34,8 @@ NO_LIMIT = 2**62
 
 TOKENS = [
     b"\n", b"\n", b"\n", b"\r\n", b"\r", b"\r", b":", b" ", b"data", b"data:", b"data: x", b"event",
-    b"event: e", b"id", b"id: 7", b"retry", b"retry: 12", b"dat", b"foo: y", b"unknown", b": c",
+    b"event: e", b"error: e", b"id", b"id: 7", b"retry", b"retry: 12", b"dat", b"foo: y",
+    b"unknown", b": c",
     BOM, BOM[:2], b"\0", b"\xc3\xa9", b"\xe2\x82", b"\xe2\x80\xa8", b"\xc2\x85", b"\x0b",
 ]  # fmt: skip
 noise = st.lists(st.sampled_from(TOKENS) | st.binary(max_size=3), max_size=24)
@@ -413,7 +414,10 @@ def test_blocks_are_the_same_for_every_cutting(data, cut, mode, keep_unknown, co
                 values = [value.removeprefix(b" ") for name, value in fields if name == b"data"]
                 names = [value.removeprefix(b" ") for name, value in fields if name == b"event"]
                 name = (names or [b""])[-1].decode("utf-8", "replace")
-                assert event_of(block) == (name, b"\n".join(values) if values else None)
+                errors = [value.strip() for name, value in fields if name == b"error"]
+                event, data_of, errors_of = event_of(block)
+                assert (event, data_of) == (name, b"\n".join(values) if values else None)
+                assert list(errors_of) == errors
 
 
 def test_unknown_fields_are_kept_on_request_only():

@@ -142,7 +142,7 @@ def finish_reason(wire: str, raw: str | None, *, calls: bool, refused: bool) -> 
     if raw is None and wire == "ollama":
         raw = "stop"
     if raw is None:
-        return "unknown"
+        return "tool_calls" if calls else "unknown"
     reason = next((own for own, words in _TABLES[wire].items() if raw in words.split()), "other")
     if reason in ("stop", "tool_calls"):
         return "tool_calls" if calls else "stop"

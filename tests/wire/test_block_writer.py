@@ -123,6 +123,42 @@ def test_argument_pieces_are_rejoined_and_empty_ones_are_not_told(writer):
     assert block.text == '"😀\ufffd'
 
 
+@pytest.mark.parametrize(
+    ("pieces", "written"),
+    [
+        (('{"a":', "1}", '{"a":1}'), ('{"a":', "1}")),
+        (("", "{}", "{}", "{}"), ("", "{}")),
+        (('{"a":', '{"a":', "1}}"), ('{"a":', '{"a":', "1}}")),  # it is not whole
+        (("[]", "[]"), ("[]", "[]")),
+        ((" ", " ", "{}"), (" ", " ", "{}")),
+    ],
+)
+def test_whole_arguments_that_come_once_more_are_dropped(writer, pieces, written):
+    chunks = []
+    block = call(writer)
+    for piece in pieces:
+        writer._arguments(block, piece, chunks)
+    assert tuple(chunk.arguments for chunk in chunks) == written
+    assert block.text == "".join(written)
+
+
+def test_input_that_is_plain_text_may_repeat_itself(writer):
+    block = call(writer)
+    block.custom = True
+    writer._arguments(block, "{}", [])
+    writer._arguments(block, "{}", [])
+    assert block.text == "{}{}"
+
+
+def test_arguments_that_come_once_more_with_the_name_are_handed_out_once(writer):
+    chunks = []
+    block = call(writer, name="")
+    writer._arguments(block, "{}", chunks)
+    block.name = "late"
+    writer._arguments(block, "{}", chunks, early=block.text)
+    assert chunks == [ToolCallChunk(index=0, id="c", name="late", arguments="{}")]
+
+
 def test_argument_text_has_a_limit_with_or_without_a_name(writer):
     for name in ("f", ""):
         block = call(writer, name=name)

@@ -82,6 +82,14 @@ def test_arguments_are_held_to_their_limit():
     assert call.text == "xxxxxxyyyy"
 
 
+def test_a_block_can_be_written_anew():
+    call = block("call")
+    for piece in ("x" * 9, "y" * 6):
+        call.clear()
+        call.write_arguments(piece, 10)
+    assert (call.text, call.size) == ("y" * 6, 6)
+
+
 def test_calls_without_a_name_are_none():
     named = block("call", '{"a":1}', id="c1", name="f", id_generated=True)
     broken = block("call", '{"a"', id="c2", name="g", index=1)

@@ -106,7 +106,7 @@ def test_fragment_goes_to_its_call(case):
             st.sampled_from([..., None, 0, 1, 2, -1, "1", True]),
             st.sampled_from([..., None, "", "null", "a", "b"]),
             st.sampled_from(["", "f", "g"]),
-            st.text(max_size=2),
+            st.text(st.characters(exclude_characters="}"), max_size=2),  # no whole object
         ),
         max_size=10,
     )

@@ -27,6 +27,7 @@ from cogent.errors import (
 )
 from cogent.messages import OpaquePart, ReasoningPart, RefusalPart, TextPart, ToolCallPart
 from cogent.wire import OPENAI_RESPONSES, OpenAIResponsesDecoder
+from cogent.wire.block_writer import MAX_BLOCKS
 from tests.support.cuts import cuttings, pieces
 
 from .frames import DONE, sse
@@ -276,6 +277,16 @@ def test_a_final_text_that_differs_is_not_handed_out():
     assert part.echo["item"]["content"][0]["text"] == "Exactly"
 
 
+def test_items_are_as_many_as_blocks_at_most():
+    """Also where each event names one that was never begun, and nothing of it is written down."""
+    name, citation = "response.output_text.annotation.added", {"type": "url_citation", "url": "u"}
+    frames = [event(name, item_id=f"m{n}", annotation=citation) for n in range(MAX_BLOCKS + 1)]
+    assert read(*frames[1:], end()).error is None
+    outcome = read(*frames, end())
+    assert len(outcome.body) == MAX_BLOCKS
+    assert isinstance(outcome.error, ProtocolError)
+
+
 @pytest.mark.parametrize("name", ["reasoning_summary_text", "reasoning_text"])
 def test_reasoning(name):
     outcome = read(delta(name, 0, "H"), delta(name, 0, "m"), said("So", 1), end())
@@ -311,6 +322,26 @@ def test_calls():
         ToolCall("c1", "f", '{"a":1}', {"a": 1}),
         ToolCall("c2", "sh", "ls -l", {"input": "ls -l"}, custom=True),
     )
+
+
+@pytest.mark.parametrize(
+    ("streamed", "final", "counts"),
+    [('{"a": 2', '{"a":1}', '{"a":1}'), ('{"a":2}', '{"a":1}', '{"a":2}'), ("{2", "{1", "{2")],
+)
+def test_final_arguments_count_where_the_streamed_ones_are_broken(streamed, final, counts):
+    """They are not handed out, though: what was streamed cannot be taken back."""
+    frames = [
+        added(0, "function_call", call_id="c", name="f"),
+        delta("function_call_arguments", 0, streamed),
+        event("response.function_call_arguments.done", output_index=0, arguments=final),
+        done(0, "function_call", call_id="c", name="f", arguments=final),
+        end(),
+    ]
+    outcome = read(*frames)
+    assert "".join(chunk.arguments for chunk in outcome.body) == streamed
+    assert [call.arguments_json for call in outcome.turn.tool_calls] == [counts]
+    assert [part.arguments_json for part in outcome.decoder.message.parts] == [counts]
+    assert outcome.turn.metadata["details"] == {"final_text_differs": True}
 
 
 def test_a_call_that_is_named_late():

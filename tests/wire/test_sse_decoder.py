@@ -69,6 +69,9 @@ ERRORS = {
     "field": b'error: {"message": "Lost.", "code": 503}\n\n',
     "field without a blank": b'error:{"message": "Lost.", "code": 503}\n\n',
     "field after others": b': c\nid: 3\nerror: {"message": "Lost.", "code": 503}\n\n',
+    "field after data": b'data: {}\nerror: {"message": "Lost.", "code": 503}\n\n',
+    "field before data": b'error: {"message": "Lost.", "code": 503}\nevent: e\ndata: {}\n\n',
+    "object": b'data: {"object": "error", "message": "Lost.", "code": 503}\n\n',
     "bare": b'{"error": {"message": "Lost.", "code": 503}}\n\n',
     "bare, over lines": b'{\n  "error": {\n    "message": "Lost.",\n    "code": 503\n  }\n}\n\n',
     "bare, in a list": b'[{\n  "error": {"message": "Lost.", "code": 503}\n}\n]\n\n',
@@ -89,6 +92,14 @@ def test_errors_in_strange_places(decoder, data):
         assert ending.feed(given.rstrip()) == []
         with pytest.raises(APIError):
             ending.close()
+
+
+def test_an_error_beside_data_follows_it():
+    frame = chat({"content": "Hi"}).rstrip() + b'\nerror: {"message": "Lost."}\n\n'
+    outcome = read("openai-chat", frame, include_raw=True)
+    assert [chunk.kind for chunk in outcome.chunks] == ["raw", "text", "raw"]
+    assert outcome.chunks[-1] == RawChunk(event="error", data=b'{"message": "Lost."}')
+    assert isinstance(outcome.error, ServerError)
 
 
 @pytest.mark.parametrize(

@@ -130,20 +130,15 @@ class SSEFramer:
             data = self._after_skipped_line(data)
         if not data:
             return b""
-        pending = self._pending
-        if pending or not data.endswith(b"\n\n"):
-            end = data.rfind(b"\n\n") + 2
-            if end == 1 and not (pending.endswith(b"\n") and data.startswith(b"\n")):
-                pending += data
-                end = 0
-            blocks = self._until(data, end) if end else b""
-        elif len(data) <= self._short:
-            return data  # whole blocks, as most reads are, and none long enough for a limit
-        else:
+        if not self._pending and data.endswith(b"\n\n"):
+            if len(data) <= self._short:
+                return data  # whole blocks, as most reads are, and none long enough for a limit
             blocks = data
+        else:
+            blocks = self._completed_by(data)
         if len(blocks) > self._short:
             blocks = self._within_limits(blocks)
-        if len(pending) > self._compact_at and self.error is None:
+        if len(self._pending) > self._compact_at and self.error is None:
             self._compact()
         if self.error is not None and not blocks.strip(b"\n"):
             raise self.error
@@ -211,10 +206,19 @@ class SSEFramer:
         self._skip_line = False
         return data[end + 1 :]
 
-    def _until(self, data: bytes, end: int) -> bytes:
-        """End the unfinished block with the first of these bytes; the rest begins another one."""
-        blocks = bytes(self._pending) + data[:end]
-        self._pending[:] = data[end:]
+    def _completed_by(self, data: bytes) -> bytes:
+        """Give the unfinished block and others that these bytes end; the rest begins another."""
+        pending = self._pending
+        last = data.rfind(b"\n\n")
+        if last >= 0:
+            end = last + 2
+        elif pending.endswith(b"\n") and data.startswith(b"\n"):
+            end = 1  # the two line feeds came apart
+        else:
+            pending += data
+            return b""
+        blocks = bytes(pending) + data[:end]
+        pending[:] = data[end:]
         self._kept_bytes = self._kept_lines = 0
         self._compact_at = min(_COMPACT_AT, self.max_event_bytes)
         return blocks

@@ -110,7 +110,7 @@ class BlockWriter:
         its name comes.
         """
         fragment = rejoined(block, given) if self._surrogates else given
-        block.write_arguments(fragment, self._max_arguments)
+        fragment = block.write_arguments(fragment, self._max_arguments)
         if block.name and (fragment or early or not given):
             self._written = block
             chunks.append(

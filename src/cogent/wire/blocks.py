@@ -96,19 +96,38 @@ class Block:
         """What was written so far."""
         return self._written.getvalue()
 
-    def write_arguments(self, fragment: str, limit: int) -> None:
+    def write_arguments(self, fragment: str, limit: int) -> str:
         """Write a piece of argument text.
+
+        Returns:
+            What was written: nothing of a piece that is all of the arguments once more, as some
+            gateways end a call.
 
         Raises:
             ArgumentsTooLarge: The whole is over ``limit`` characters.
         """
-        self.size += len(fragment)
+        size = len(fragment)
+        if 0 < size == self.size and self._is_all_again(fragment):
+            return ""
+        self.size += size
         if self.size > limit:
             raise ArgumentsTooLarge(
                 f"the arguments of tool call {self.name!r} are over the limit of {limit} "
                 "characters (max_argument_characters)"
             )
         self.write(fragment)
+        return fragment
+
+    def _is_all_again(self, fragment: str) -> bool:
+        """Tell whether a piece is all that was written, and that is a whole JSON object."""
+        same = "}" in fragment and not self.custom and fragment == self.text
+        return same and parse_arguments(fragment) is not None
+
+    def clear(self) -> None:
+        """Forget what was written."""
+        self._written.seek(0)
+        self._written.truncate()
+        self.size = 0
 
 
 def parse_arguments(text: str) -> Mapping[str, object] | None:

@@ -19,7 +19,7 @@ from ..chunks import (
     TurnChunk,
     Usage,
 )
-from ..errors import InvalidJSON, ProviderError, StreamTruncated
+from ..errors import APIError, InvalidJSON, ProviderError, StreamTruncated
 from ..framing import MAX_EVENT_BYTES, loads
 from ..messages import Message
 from .blocks import MAX_ARGUMENT_CHARACTERS, message_parts, tool_calls
@@ -64,7 +64,8 @@ class Decoder(Repetition):
 
     dialect: ClassVar[str]
     finish_reasons: ClassVar[Mapping[str, FinishReason]]
-    finish_unsaid: ClassVar[FinishReason] = "unknown"  # the end was marked, and no reason given
+    # The end was marked, and no reason given; with calls, they are the reason.
+    finish_unsaid: ClassVar[FinishReason] = "unknown"
     document_begins: ClassVar[bytes] = b"{["  # a body that begins with one of these is no stream
     stream_begins: ClassVar[tuple[bytes, ...]] = ()  # and one that begins with none of these
 
@@ -193,7 +194,7 @@ class Decoder(Repetition):
             return "refusal"
         reason = self.finish_unsaid if raw is None else self.finish_reasons.get(raw, "other")
         has_calls = any(block.kind == "call" and block.name for block in self._blocks)
-        if reason == "stop" and has_calls:
+        if has_calls and (reason == "stop" or raw is None):
             return "tool_calls"
         return "stop" if reason == "tool_calls" and not has_calls else reason
 
@@ -248,10 +249,11 @@ class Decoder(Repetition):
 
     def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
         """Raise the error that a frame is, if it is one; what is none is not shown either."""
-        document, before = self._load(frame), len(chunks)
-        self._raw("", frame, chunks)
-        self._check_error(document)
-        del chunks[before:]
+        try:
+            self._check_error(self._load(frame))
+        except APIError:
+            self._raw("", frame, chunks)
+            raise
 
     @abstractmethod
     def _document(self, document: Object, chunks: list[Chunk]) -> None:

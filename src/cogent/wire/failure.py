@@ -21,7 +21,14 @@ from .taxonomy import Report, class_of, fitting_status, is_final, word_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ("error_in", "faithful", "http_error", "request_id", "stream_error")
+__all__ = (
+    "calls_itself_error",
+    "error_in",
+    "faithful",
+    "http_error",
+    "request_id",
+    "stream_error",
+)
 
 
 _REQUEST_ID_HEADERS = (
@@ -52,9 +59,7 @@ def error_in(document: object) -> Object | None:
     if isinstance(document, list):
         document = document[0] if len(document) == 1 else None
     payload = obj(document)
-    if payload.get("error"):
-        return payload
-    if payload.get("type") == "error" or payload.get("object") == "error":
+    if calls_itself_error(payload):
         return payload
     if "choices" in payload or "candidates" in payload:
         return None
@@ -65,6 +70,11 @@ def error_in(document: object) -> Object | None:
     if told and "content" not in payload:
         return payload
     return payload if payload.get("detail") or objects(payload.get("errors")) else None
+
+
+def calls_itself_error(payload: Object) -> bool:
+    """Tell whether a document is an error by its own word, and not only by what it holds."""
+    return bool(payload.get("error")) or "error" in (payload.get("type"), payload.get("object"))
 
 
 def stream_error(payload: Object) -> APIError:

@@ -102,47 +102,46 @@ class GeminiParts(SSEDecoder):
     # Calls.
 
     def _call(self, call: Object, signature: str | None, chunks: list[Chunk]) -> None:
-        name = text(call, "name")
-        goes_on = call.get("willContinue") is True
-        pieces = objects(call.get("partialArgs"))
-        if name:
-            self._end_streamed(chunks, whole=True)
-            self._leave(chunks)
-            block = self._named(name, optional(call, "id"))
-            if goes_on or pieces:
-                self._streamed = block, StreamedArguments(self._max_arguments)
-                self._arguments(block, "", chunks)
-            else:
-                given = call.get("args")
-                whole = given if isinstance(given, str) else dump(obj(given)).decode()
-                self._arguments(block, whole, chunks)
-                block.ended = True
-            self._sign(block, signature)
-        if self._streamed is None:
-            # Without a name: fillers, and the end of a call that had said so itself.
-            self.ignored += not name and "args" in call
+        """Read a call or, of one that comes in pieces, the next of them."""
+        if text(call, "name"):
+            block = self._begin_call(call, chunks)
+        elif self._streamed is not None:
+            block, _ = self._streamed
+        else:
+            # A filler, or the end of a call that had said so itself.
+            self.ignored += "args" in call
             return
-        block, arguments = self._streamed
-        self._sign(block, signature)
-        for piece in pieces:
-            known = arguments.add(piece)
-            self.progress += known
-            self.ignored += not known
-        if not goes_on:
-            self._end_streamed(chunks, whole=True)
+        if signature is not None:
+            block.echo.setdefault("thoughtSignature", signature)
+        if self._streamed is not None:
+            self._add_pieces(self._streamed[1], call, chunks)
 
-    def _named(self, name: str, call_id: str | None) -> Block:
-        block = self._new_call()
-        block.name = name
+    def _begin_call(self, call: Object, chunks: list[Chunk]) -> Block:
+        """Open a call, and hand it out if it is whole."""
+        self._end_streamed(chunks, whole=True)
+        self._leave(chunks)
+        block, call_id = self._new_call(), optional(call, "id")
+        block.name = text(call, "name")
         block.id, block.id_generated = call_id or self._new_id(), call_id is None
         if call_id is not None:
             block.echo["id"] = call_id
+        if call.get("willContinue") is True or objects(call.get("partialArgs")):
+            self._streamed = block, StreamedArguments(self._max_arguments)
+            self._arguments(block, "", chunks)
+        else:
+            given = call.get("args")
+            whole = given if isinstance(given, str) else dump(obj(given)).decode()
+            self._arguments(block, whole, chunks)
+            block.ended = True
         return block
 
-    @staticmethod
-    def _sign(block: Block, signature: str | None) -> None:
-        if signature is not None:
-            block.echo.setdefault("thoughtSignature", signature)
+    def _add_pieces(self, arguments: StreamedArguments, call: Object, chunks: list[Chunk]) -> None:
+        for piece in objects(call.get("partialArgs")):
+            known = arguments.add(piece)
+            self.progress += known
+            self.ignored += not known
+        if call.get("willContinue") is not True:
+            self._end_streamed(chunks, whole=True)
 
     def _end_streamed(self, chunks: list[Chunk], *, whole: bool) -> None:
         """Hand out the arguments that came in pieces; half of them are left open."""

@@ -34,6 +34,9 @@ class Lessons:
         ignored_paths: What means nothing, or only the first time.
         counts_field: Whose whole numbers may differ.
         frame_end: What ends each frame.
+
+    Attributes:
+        due: Events after the one noted last may fit a template.
     """
 
     __slots__ = (
@@ -46,6 +49,7 @@ class Lessons:
         "_learnt",
         "_left",
         "_text_paths",
+        "due",
     )
 
     def __init__(
@@ -56,6 +60,7 @@ class Lessons:
         counts_field: str,
         frame_end: bytes,
     ) -> None:
+        self.due = False
         self._left = _MOST if text_paths else 0
         self._text_paths = text_paths
         self._ignored_paths = ignored_paths
@@ -66,21 +71,22 @@ class Lessons:
         self._first: dict[Path, object] = {}  # what the first event of that block had
         self._alike = 0  # how many came after it
 
-    def due(self, block: Block, document: Object) -> bool:
-        """Count an event, and tell whether events after it may fit a template.
+    def note(self, block: Block, document: Object) -> None:
+        """Take an event that told nothing but its text, and maybe counts.
 
         Args:
-            block: Where its text went; it told nothing else, but maybe counts.
+            block: Where its text went.
             document: What was read in it.
         """
         if not self._left:
-            return False
+            self.due = False
+            return
         if self._block is not block:
             self._block, self._alike = block, 0
             self._first = {path: value_at(document, path) for path in self._paths(document)}
         else:
             self._alike += 1
-        return self._alike >= _ALIKE or bool(self._learnt)
+        self.due = self._alike >= _ALIKE or bool(self._learnt)
 
     def template(
         self,
@@ -89,10 +95,10 @@ class Lessons:
         document: Object,
         document_in: Callable[[bytes], bytes | None],
     ) -> Template | None:
-        """Give the template that events after this one may fit.
+        """Give the template that events after the one noted last may fit.
 
         Args:
-            frame: The event that was counted last.
+            frame: That event.
             text: Its text.
             document: What was read in it.
             document_in: Gives the JSON document of an event.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from ..chunks import Chunk, MediaChunk, ServerToolChunk, SourceChunk
-from .blocks import Block, BlockKind
+from .blocks import Block, BlockKind, parse_arguments
 from .fields import Object, dump, integer, mended, objects, optional, text
 from .openai_responses_items import Item, Items
 from .sse_decoder import SSEDecoder
@@ -78,7 +78,7 @@ class ItemDecoder(SSEDecoder):
     def _complete(self, item: Item, data: Object, chunks: list[Chunk]) -> None:
         """Take an item's final state: hand out what was not streamed, keep it to be sent back."""
         if not item.opened:
-            item.data = data or item.data
+            self._items.update(item, data)
             self._open_item(item, chunks)
         already, item.done = item.done, True
         for block in item.blocks.values():
@@ -86,7 +86,7 @@ class ItemDecoder(SSEDecoder):
         kind = text(data, "type")
         if not kind:
             return
-        item.data = data
+        self._items.update(item, data)
         if kind in ("function_call", "custom_tool_call"):
             self._name_call(item, data, chunks)
             given = data.get("arguments" if kind == "function_call" else "input")
@@ -113,16 +113,23 @@ class ItemDecoder(SSEDecoder):
             annotations += objects(part.get("annotations"))
             logprobs += objects(part.get("logprobs"))
         for channel, whole in wholes.items():
-            # Not part by part: gateways number parts in one way and list them in another.
-            given = {key: block for key, block in sorted(item.blocks.items()) if key[0] == channel}
-            before = "".join(block.text for block in [*given.values()][:-1])
-            last = next(reversed(given), (channel, 0))
-            elsewhere = channel not in ("text", "refusal") and not given and item.blocks
-            if whole.startswith(before) and not elsewhere:
-                self._catch_up(item, channel, last[1], whole[len(before) :], chunks)
+            self._complete_channel(item, channel, whole, chunks)
         chunks.extend(source(annotation) for annotation in annotations[item.sources :])
         item.sources = max(item.sources, len(annotations))
         self._note_logprobs(item, logprobs[item.logprobs :])
+
+    def _complete_channel(self, item: Item, channel: str, whole: str, chunks: list[Chunk]) -> None:
+        """Catch up with the text of all parts of one channel.
+
+        Not part by part: gateways number parts in one way and list them in another.
+        """
+        indexes = sorted(index for known, index in item.blocks if known == channel)
+        if not indexes and item.blocks and channel in ("summary", "reasoning"):
+            return  # it was told in other words: in full, or as a summary
+        *earlier, last = indexes or [0]
+        before = "".join(item.blocks[channel, index].text for index in earlier)
+        if whole.startswith(before):
+            self._catch_up(item, channel, last, whole[len(before) :], chunks)
 
     def _complete_opaque(self, item: Item, chunks: list[Chunk]) -> None:
         data = item.data
@@ -160,7 +167,10 @@ class ItemDecoder(SSEDecoder):
     def _catch_up(
         self, item: Item, channel: str, index: int, whole: object, chunks: list[Chunk]
     ) -> None:
-        """Hand out what of a final text was not streamed; a text that differs stays as it was."""
+        """Hand out what of a final text was not streamed; a text that differs stays as it was.
+
+        Only a call whose arguments were streamed broken is run with the final ones.
+        """
         if isinstance(whole, dict):
             whole = dump(whole).decode()
         if not isinstance(whole, str) or not whole:
@@ -176,6 +186,9 @@ class ItemDecoder(SSEDecoder):
             self._emit(item, channel, index, whole[len(streamed) :], chunks)
         elif whole != streamed:
             self.details["final_text_differs"] = True
+            if block is not None and block.kind == "call" and _mends(whole, block):
+                block.clear()
+                block.write_arguments(whole, self._max_arguments)
 
     def _emit(self, item: Item, channel: str, index: int, given: str, chunks: list[Chunk]) -> None:
         match channel:
@@ -204,6 +217,12 @@ def source(annotation: Object) -> SourceChunk:
         title=optional(annotation, "title") or optional(annotation, "filename"),
         raw=annotation,
     )
+
+
+def _mends(whole: str, call: Block) -> bool:
+    """Tell whether final arguments can be read, and the ones that were streamed cannot."""
+    sound = not call.custom and parse_arguments(whole) is not None
+    return sound and parse_arguments(call.text) is None
 
 
 def _server_tool(data: Object, phase: Literal["call", "result"]) -> ServerToolChunk:

@@ -144,8 +144,10 @@ class Repetition(BlockWriter, ABC):
         if block is None or document is None or self._surrogates:
             return
         # What adds to a list says something new each time, though its bytes be the same.
-        if (len(chunks) - 1, len(self.logprobs)) == before and self._lessons.due(block, document):
-            self._learn(frame, chunks[-1], block, document)
+        if (len(chunks) - 1, len(self.logprobs)) == before:
+            self._lessons.note(block, document)
+            if self._lessons.due:
+                self._learn(frame, chunks[-1], block, document)
 
     def _learn(self, frame: bytes, chunk: Chunk, block: Block, document: Object) -> None:
         write: Write

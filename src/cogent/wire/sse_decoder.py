@@ -6,14 +6,15 @@ from abc import abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
-from ..errors import InvalidJSON
+from ..errors import APIError, InvalidJSON
 from ..framing import SSEFramer, run_together
 from ..framing.sse_block import event_data, event_of
 from .decoder import Decoder, Framer
+from .failure import calls_itself_error
 from .fields import Object, obj
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ..chunks import Chunk
 
@@ -30,18 +31,20 @@ class SSEDecoder(Decoder):
         return SSEFramer(max_event_bytes=max_event_bytes, keep_unknown=True)
 
     def _frame(self, frame: bytes, chunks: list[Chunk]) -> Object | None:
-        event, data = event_of(frame)
+        event, data, errors = event_of(frame)
         if self.ended:
             self.ignored += data not in (None, b"", b"[DONE]")
-        elif data is not None:
+            return None
+        document = None
+        if data is not None:
             self._raw(event, data, chunks)
-            return self._data(event, data, chunks)
-        else:
-            for event, orphan in _orphans(frame):
+            document = self._data(event, data, chunks)
+        if errors or data is None:
+            for event, orphan in _orphans(frame, errors):
                 self._raw(event, orphan, chunks)
                 with suppress(InvalidJSON):
                     self._data(event, orphan, chunks)
-        return None
+        return document
 
     def _frames(self, frames: list[bytes], chunks: list[Chunk], misfit: bytes = b"") -> None:
         # A comment says nothing: the event after it repeats the one before it.
@@ -55,14 +58,18 @@ class SSEDecoder(Decoder):
         return event_data(frame) == b"[DONE]"
 
     def _error_frame(self, frame: bytes, chunks: list[Chunk]) -> None:
-        (name, data), before = event_of(frame), len(chunks)
-        for event, given in _orphans(frame) if data is None else [(name, data)]:
-            self._raw(event, given, chunks)
-            with suppress(InvalidJSON):
-                document = self._read(given, event)
-                if obj(document).get("error") or obj(document).get("type") == "error":
-                    self._check_error(document, event)
-            del chunks[before:]
+        event, data, errors = event_of(frame)
+        found = [] if data is None else [(event, data)]
+        for name, given in (*found, *_orphans(frame, errors)):
+            try:
+                document = self._read(given, name)
+                if calls_itself_error(obj(document)):
+                    self._check_error(document, name)
+            except InvalidJSON:
+                continue
+            except APIError:
+                self._raw(name, given, chunks)
+                raise
 
     def _data(self, event: str, data: bytes, chunks: list[Chunk]) -> Object | None:
         """Decode the data of an event; give its document, if it is one."""
@@ -111,13 +118,12 @@ class SSEDecoder(Decoder):
         """Decode one event; a document that is no event of the dialect is checked for an error."""
 
 
-def _orphans(block: bytes) -> Iterator[tuple[str, bytes]]:
-    """Find events in a block without data: errors come as bare JSON, or in a field of that name."""
-    lines = [line for line in block.split(b"\n") if line and not line.startswith(b":")]
-    for line in lines:
-        if line.startswith(b"error:"):
-            yield "error", line[6:].strip()
+def _orphans(block: bytes, errors: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
+    """Find events beside the data: errors come in a field of that name, or as bare JSON."""
+    for error in errors:
+        yield "error", error
     # In JSON a line end is white space, so the lines of a document may become one.
+    lines = (line for line in block.split(b"\n") if not line.startswith(b":"))
     bare = b" ".join(lines).strip()
     if bare[:1] in (b"{", b"["):
         yield "", bare
