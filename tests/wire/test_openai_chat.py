@@ -100,9 +100,6 @@ USAGE = {
         {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3,
          "completion_tokens_details": {"reasoning_tokens": 0}},
         Usage(1, 2, 3, reasoning_tokens=0)),
-    "xAI may count more as cached than there are": (
-        {"prompt_tokens": 100, "prompt_tokens_details": {"cached_tokens": 128}},
-        Usage(100, cached_input_tokens=100)),
     "DeepSeek": (
         {"prompt_tokens": 20, "completion_tokens": 9, "total_tokens": 29,
          "prompt_cache_hit_tokens": 16, "prompt_cache_miss_tokens": 4},

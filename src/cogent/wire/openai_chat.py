@@ -212,19 +212,16 @@ class OpenAIChatDecoder(AdditionsDecoder):
                 written += thought  # xAI counts reasoning apart from the completion
             total = read + written if total is None else total
         # OpenAI's place for it, DeepSeek's, Moonshot's.
-        places = (
+        cached = (
             integer(prompt, "cached_tokens"),
             integer(raw, "prompt_cache_hit_tokens"),
             integer(raw, "cached_tokens"),
         )
-        cached = next((count for count in places if count is not None), None)
-        if cached is not None and read is not None:
-            cached = min(cached, read)  # xAI may count more of them than there are
         return Usage(
             input_tokens=read,
             output_tokens=written,
             total_tokens=total,
-            cached_input_tokens=cached,
+            cached_input_tokens=next((count for count in cached if count is not None), None),
             cache_write_tokens=integer(prompt, "cache_write_tokens"),
             reasoning_tokens=thought,
             raw=dict(raw),
