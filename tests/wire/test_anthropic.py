@@ -249,12 +249,6 @@ USAGE = {
         [{"input_tokens": 7, "cache_read_input_tokens": 3},
          {"input_tokens": None, "cache_read_input_tokens": None, "output_tokens": 2}],
         Usage(10, 2, 12, 3)),
-    "zeros alone replace nothing": (
-        [{"input_tokens": 19, "output_tokens": 8}, {"input_tokens": 0, "output_tokens": 0}],
-        Usage(19, 8, 27)),
-    "zeros alone are no beginning": ([{"input_tokens": 0, "output_tokens": 0}], None),
-    "zero may be what was not known": (
-        [{"input_tokens": 19}, {"output_tokens": 0}], Usage(19, 0, 19)),
     "all at the end": ([{}, {"input_tokens": 7, "output_tokens": 2}], Usage(7, 2, 9)),
     "output unknown": ([{"input_tokens": 7}], Usage(7)),
     "input unknown": (

@@ -107,13 +107,10 @@ class AnthropicDecoder(SSEDecoder):
             self.details["context_management"] = document["context_management"]
 
     def _note_counts(self, usage: Object) -> None:
-        # No answer costs nothing: zeros alone stand where a server does not know. They are no
-        # beginning, and replace nothing.
+        # No answer costs nothing: zeros alone stand where a server does not know yet.
         thought = integer(obj(usage.get("output_tokens_details")), "thinking_tokens")
-        if thought or any(integer(usage, key) for key in usage):
+        if self.usage_raw or thought or any(integer(usage, key) for key in usage):
             self._note_usage(usage)
-        elif self.usage_raw:
-            self._note_usage({k: v for k, v in usage.items() if k not in self.usage_raw})
 
     def _note_stop(self, source: Object) -> None:
         self.raw_finish_reason = optional(source, "stop_reason") or self.raw_finish_reason
