@@ -37,12 +37,6 @@ json_values = st.recursive(
 )
 json_objects = st.dictionaries(texts, json_values, max_size=3)
 
-
-def parts_of(count):
-    """Draw how many of so many tokens; either may be unknown."""
-    return counts if count is None else st.none() | st.integers(0, count)
-
-
 STOP_WORDS = {
     "openai-chat": {
         "stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop",
@@ -234,7 +228,8 @@ def chat_usage(draw):
         total = read + written if total is None else total
         if thought and total == read + written + thought:
             total += 1  # else it would mean that reasoning is not part of the output
-    return Usage(read, written, total, draw(parts_of(read)), draw(counts), thought)
+    cached = draw(counts if read is None else st.none() | st.integers(0, read))
+    return Usage(read, written, total, cached, draw(counts), thought)
 
 
 @st.composite
@@ -352,8 +347,7 @@ def anthropic_answers(draw):
 
 @st.composite
 def gemini_usage(draw):
-    read, said, thought = draw(counts), draw(counts), draw(counts)
-    cached = draw(parts_of(read))
+    read, cached, said, thought = draw(counts), draw(counts), draw(counts), draw(counts)
     written = None if said is None and thought is None else (said or 0) + (thought or 0)
     total = draw(counts)
     if total is None and read is not None and written is not None:

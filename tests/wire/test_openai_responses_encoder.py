@@ -27,7 +27,7 @@ from cogent.wire.failure import error_in, http_error
 from tests.support.cuts import partitions
 
 from .outcome import examples
-from .strategies import assembled, counts, filled, fragments, json_objects, names, parts_of, texts
+from .strategies import assembled, counts, filled, fragments, json_objects, names, texts
 from .test_openai_responses import read
 
 
@@ -301,7 +301,7 @@ def usages(draw):
     read, written, total = draw(counts), draw(counts), draw(counts)
     if total is None and read is not None and written is not None:
         total = read + written
-    return Usage(read, written, total, draw(parts_of(read)), draw(counts), draw(counts))
+    return Usage(read, written, total, draw(counts), draw(counts), draw(counts))
 
 
 @st.composite
