@@ -228,8 +228,7 @@ def chat_usage(draw):
         total = read + written if total is None else total
         if thought and total == read + written + thought:
             total += 1  # else it would mean that reasoning is not part of the output
-    cached = draw(counts if read is None else st.none() | st.integers(0, read))
-    return Usage(read, written, total, cached, draw(counts), thought)
+    return Usage(read, written, total, draw(counts), draw(counts), thought)
 
 
 @st.composite
