@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 import anyio
@@ -75,7 +77,8 @@ class HTTP2Server:
         self._loop.set_exception_handler(lambda *_: None)
         self._stop, self._gate = asyncio.Event(), asyncio.Event()
         started.set()
-        await serve(self._answer, self._config, shutdown_trigger=self._stop.wait)
+        with suppress(ssl.SSLError):  # a client's bytes that cross with the end of its connection
+            await serve(self._answer, self._config, shutdown_trigger=self._stop.wait)
 
     async def _answer(self, scope, receive, send) -> None:
         if scope["type"] != "http":

@@ -143,7 +143,9 @@ def survives(dialect, data, lengths, *, clean=True):
         text.encode()
     if whole.turn is not None:
         calls = whole.turn.tool_calls
-        assert [call.arguments_json for call in calls] == [fragments[i] for i in sorted(fragments)]
+        if "final_text_differs" not in whole.decoder.details:
+            given = [fragments[index] for index in sorted(fragments)]
+            assert [call.arguments_json for call in calls] == given
         assert all(call.id for call in calls)
     dump([chunk.to_dict() for chunk in whole.chunks])
 

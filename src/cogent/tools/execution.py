@@ -51,7 +51,7 @@ async def run_call(
         given = await _run(tool, call, context, tool.timeout or seconds)
         parts = tuple(_limited(_parts_of(given), tool))
     except anyio.get_cancelled_exc_class():
-        await checkpoint_if_cancelled()
+        await checkpoint_if_cancelled()  # noqa: ASYNC102 - it waits for nothing
         # Not by us: it awaited what somebody else has cancelled.
         cancelled = ToolError("The tool was cancelled.")
         return ToolResultPart(call.id, call.name, str(cancelled), is_error=True), cancelled
