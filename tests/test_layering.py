@@ -87,7 +87,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exchange.body": {"errors"},
     "exchange.content_coding": {"errors"},
     "framing": {"errors", "framing"},
-    "history": {"errors", "messages"},
+    "history": {"errors", "messages", "wire"},
     "hosts": set(),
     "lazy_names": set(),
     "media": {"messages"},
