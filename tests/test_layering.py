@@ -90,7 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "history": {"errors", "messages", "wire"},
     "hosts": set(),
     "lazy_names": set(),
-    "media": {"messages"},
+    "media": {"errors", "messages", "wire"},
     "messages": set(),
     "output.partial_json": set(),
     "output.strict_schema": set(),
