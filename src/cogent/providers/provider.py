@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import ConfigurationError
 from ..wire import Dialect, Quirks
+from .addresses import split
 from .credentials import Credential, Secret
 
 if TYPE_CHECKING:
@@ -92,11 +93,7 @@ class Provider:
             ConfigurationError: No address or no key; the message names the variable to set.
         """
         base = base_url or self._base_url()
-        if "@" in base.split("://")[-1].split("/")[0]:
-            raise ConfigurationError(
-                f"the base_url of {self.name} holds a user name or password, which logs would "
-                "show: send it in a header, with auth="
-            )
+        self._check(base, "base_url" if base_url else self.base_url_env or "base_url")
         route = self.dialect.route(model, stream)
         url = self.locate(base, route, model) if self.locate else _joined(base, route)
         headers = {
@@ -130,6 +127,19 @@ class Provider:
             raise ConfigurationError(f"{self.name} has no address: give base_url={variable}")
         return self.base_url
 
+    def _check(self, base: str, source: str) -> None:
+        """Refuse what is no address to send a key to."""
+        if "@" in base.split("://")[-1].split("/")[0]:
+            raise ConfigurationError(
+                f"the base_url of {self.name} holds a user name or password, which logs would "
+                "show: send it in a header, with auth="
+            )
+        parts = split(base, source)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                f"{source} must be an http or https URL: scheme, host and path"
+            )
+
     def _credential(self, api_key: Secret | None) -> tuple[Credential, Secret | None]:
         """Find the key, and how it is sent."""
         # A key that is given is a key; tokens, which have a scheme, come from the environment.
@@ -158,8 +168,6 @@ def _joined(base: str, route: str) -> str:
     Relative resolution (RFC 3986) would drop the last segment of the base's path.
     """
     parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ConfigurationError(f"base_url must be an http or https URL, not {base!r}")
     path, _, query = route.partition("?")
     both = "&".join(part for part in (parts.query, query) if part)
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + path, both, ""))
