@@ -251,6 +251,7 @@ class Model:
         headers = dict(endpoint.headers)
         if settings.extra_headers:
             keys = {credential.header for credential in self.provider.credentials}
+            keys.add(endpoint.secret_header or "")
             extra = {name.lower(): value for name, value in settings.extra_headers.items()}
             headers.update({k: v for k, v in extra.items() if k not in keys})
         if self.provider.idempotency_header is not None:

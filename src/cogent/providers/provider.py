@@ -27,11 +27,13 @@ class Endpoint:
         url: The whole URL.
         headers: All headers, the key's included; never printed.
         secret: The key, to be taken out of what the server repeats.
+        secret_header: The header that carries it.
     """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
     secret: Secret | None = None
+    secret_header: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,12 +109,13 @@ class Provider:
         for header, variable in self.env_headers.items():
             if _environment(variable):
                 headers[header] = _environment(variable)
-        secret = None
-        if not keyless:
-            credential, secret = self._credential(api_key)
-            if secret is not None:
-                headers[credential.header] = credential.scheme + secret.reveal()
-        return Endpoint(url, headers, secret)
+        if keyless:
+            return Endpoint(url, headers)
+        credential, secret = self._credential(api_key)
+        if secret is None:
+            return Endpoint(url, headers)
+        headers[credential.header] = credential.scheme + secret.reveal()
+        return Endpoint(url, headers, secret, credential.header)
 
     def has_key(self) -> bool:
         """Tell whether the environment holds a key for this vendor."""
