@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": set(),
     # one call
     "auth": {"errors", "exchange", "providers"},
-    "aws": {"errors", "exchange"},
+    "aws": {"errors", "exchange", "providers"},
     "call": set(),
     "call.drain": {"errors", "exchange"},
     "call.model_call": DATA

@@ -11,6 +11,7 @@ from ..errors import ConfigurationError
 from ..hosts import is_loopback
 
 __all__ = (
+    "aws_region",
     "aws_url",
     "azure_url",
     "groq_base_url",
@@ -83,18 +84,22 @@ def groq_base_url(value: str) -> str:
     return value if path else value.rstrip("/") + "/openai/v1"
 
 
+def aws_region() -> str:
+    """Give the region of the environment: ``AWS_REGION``, or else ``AWS_DEFAULT_REGION``."""
+    found = (os.environ.get(name, "").strip() for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
+    return next(filter(None, found), "")
+
+
 def aws_url(base: str, route: str, model: str) -> str:
     """Work out the URL of a call to AWS.
 
     Args:
-        base: An address, in which ``{region}`` stands for that of the environment:
-            ``AWS_REGION``, or else ``AWS_DEFAULT_REGION``.
+        base: An address, in which ``{region}`` stands for that of the environment.
         route: The dialect's route; the model is in it.
         model: Not looked at.
     """
     if "{region}" in base:
-        found = (os.environ.get(name, "").strip() for name in ("AWS_REGION", "AWS_DEFAULT_REGION"))
-        region = next(filter(None, found), "")
+        region = aws_region()
         if not re.fullmatch(r"[a-z0-9-]+", region):
             raise ConfigurationError(
                 f"{region!r} is no AWS region: set AWS_REGION, or give base_url="
