@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from functools import partial
+
+import anyio
 import pytest
 
 from cogent import AuthenticationError, BearerToken, Model, Settings
+from cogent.exchange import Call
 from cogent.testing import Emulator, Reply
 
 REFUSED = Reply(error=AuthenticationError("token expired", status=401))
@@ -18,8 +24,6 @@ class Tokens:
         self.fetched = 0
 
     async def fetch(self) -> tuple[str, float]:
-        import time
-
         self.fetched += 1
         return f"token-{self.fetched:08}", time.time() + self.seconds
 
@@ -44,6 +48,32 @@ async def test_a_token_is_kept_until_shortly_before_it_expires():
         assert tokens.fetched == fetched
         assert sent(server)[0] == "Bearer token-00000001"
         assert all("api-key" not in request.headers for request in server.requests)
+
+
+def test_a_token_is_shared_by_event_loops():
+    """Threads that fetch at once do not wait for each other, and backends may come in turn."""
+    together = threading.Barrier(2)
+    given: list[object] = []
+
+    async def fetch():
+        if not given:
+            await anyio.to_thread.run_sync(together.wait, 10)
+        return "token-12345678", time.time() + 3600
+
+    token = BearerToken(fetch)
+
+    def prove(backend):
+        ask = partial(token, Call("https://api.test", {}, b""), rejected=True)
+        given.append(anyio.run(ask, backend=backend))
+
+    threads = [threading.Thread(target=prove, args=("asyncio",), daemon=True) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    prove("asyncio")
+    prove("trio")
+    assert given == [{"authorization": "Bearer token-12345678"}] * 4
 
 
 async def test_a_rejected_token_is_replaced_once():

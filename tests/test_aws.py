@@ -148,7 +148,7 @@ def call(url="https://bedrock-runtime.us-west-2.amazonaws.com/model/m/converse")
 )
 async def test_the_region_is_that_of_the_address_or_of_the_environment(url, region, monkeypatch):
     """The address is asked first, and an argument beats both."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-3")
+    monkeypatch.setenv("AWS_REGION", " eu-west-3\n")
     for auth, expected in (
         (SigV4(credentials=KEYS), region),
         (SigV4(credentials=KEYS, region="ca-central-1"), "ca-central-1"),

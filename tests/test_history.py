@@ -20,6 +20,7 @@ from cogent.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    user,
 )
 
 HISTORY = (
@@ -73,6 +74,12 @@ def test_nothing_is_lost():
     """What is read is what was written, opaque parts and argument texts included."""
     assert load_history(dump_history(HISTORY)) == HISTORY
     assert load_history(dump_history(())) == ()
+
+
+def test_a_lone_surrogate_is_written_as_in_a_request():
+    """Names of files may hold one (PEP 383), and so may what users paste."""
+    read_back = load_history(dump_history([user("caf\udce9"), user("\U0001f319")]))
+    assert [message.text for message in read_back] == ["caf\ufffd", "\U0001f319"]
 
 
 def test_a_result_of_text_is_written_without_parts():

@@ -65,7 +65,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "validation": set(),
     # one call
     "auth": {"errors", "exchange", "providers"},
-    "aws": {"errors", "exchange"},
+    "aws": {"errors", "exchange", "providers"},
     "call": set(),
     "call.drain": {"errors", "exchange"},
     "call.model_call": DATA
@@ -87,10 +87,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "exchange.body": {"errors"},
     "exchange.content_coding": {"errors"},
     "framing": {"errors", "framing"},
-    "history": {"errors", "messages"},
+    "history": {"errors", "messages", "wire"},
     "hosts": set(),
     "lazy_names": set(),
-    "media": {"messages"},
+    "media": {"errors", "messages", "wire"},
     "messages": set(),
     "output.partial_json": set(),
     "output.strict_schema": set(),

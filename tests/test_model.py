@@ -85,13 +85,23 @@ async def test_settings_of_the_call_win_over_those_of_the_agent_and_these_over_t
         assert tuple(sent[name] for name in names) == expected
 
 
-async def test_extra_headers(serve):
+@pytest.mark.parametrize("provider", ["openai", "openai-compatible"])
+async def test_extra_headers(serve, provider):
     """Extra headers win over ours, in any spelling, but not over the key."""
     server = serve(HELLO)
     extra = Settings(extra_headers={"X-Trace": "1", "Accept": "*/*", "Authorization": "Bearer no"})
-    await texts(model(server).stream("hi", settings=extra))
+    await texts(model(server, provider).stream("hi", settings=extra))
     sent = server.requests[0].headers
     assert (sent["x-trace"], sent["accept"], sent["authorization"]) == ("1", "*/*", f"Bearer {KEY}")
+
+
+async def test_extra_headers_may_prove_who_one_is_where_no_key_does(serve):
+    """A server that takes no key of its own may stand behind something that wants one."""
+    server = serve(HELLO)
+    extra = Settings(extra_headers={"Authorization": "Bearer mine"})
+    asked = Model("openai-compatible:m", base_url=server.url)
+    await texts(asked.stream("hi", settings=extra))
+    assert server.requests[0].headers["authorization"] == "Bearer mine"
 
 
 @pytest.mark.parametrize("base", ["ftp://x.test", "x.test/v1", "", "http://"])

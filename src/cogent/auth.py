@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakKeyDictionary
 
 import anyio
+from anyio.lowlevel import current_token
 
 from .errors import ConfigurationError
 from .providers import Secret
@@ -48,6 +50,8 @@ def secrets_in(headers: Mapping[str, str]) -> tuple[Secret, ...]:
 class BearerToken:
     """A token that expires, fetched when there is none and again before it does.
 
+    One may serve several event loops and threads; each loop fetches once at a time.
+
     Args:
         fetch: Gives a token and the moment of its expiry in seconds since the epoch, as
             ``azure.identity.aio``'s ``get_token`` does. Its errors are raised as they are.
@@ -55,17 +59,19 @@ class BearerToken:
 
     def __init__(self, fetch: Callable[[], Awaitable[tuple[str, float]]]) -> None:
         self._fetch = fetch
-        self._token: Secret | None = None
-        self._expires = 0.0
-        self._lock = anyio.Lock()
+        # In one piece, for other threads to read: never a new expiry beside an old token.
+        self._fetched: tuple[Secret, float] | None = None
+        # A lock belongs to the event loop that it was first used on.
+        self._locks: WeakKeyDictionary[object, anyio.Lock] = WeakKeyDictionary()
 
     async def __call__(self, call: Call, *, rejected: bool) -> Mapping[str, str]:
         """Give the ``authorization`` header."""
-        async with self._lock:
-            if rejected or self._token is None or time.time() > self._expires - EXPIRY_MARGIN:
-                token, self._expires, *_ = await self._fetch()
+        async with self._locks.setdefault(current_token().native_token, anyio.Lock()):
+            fetched = self._fetched
+            if rejected or fetched is None or time.time() > fetched[1] - EXPIRY_MARGIN:
+                token, expires, *_ = await self._fetch()
                 try:
-                    self._token = Secret(token, source="the token")
+                    self._fetched = fetched = Secret(token, source="the token"), expires
                 finally:
                     del token  # a traceback that shows locals has no token to show
-            return {"authorization": f"Bearer {self._token.reveal()}"}
+            return {"authorization": f"Bearer {fetched[0].reveal()}"}

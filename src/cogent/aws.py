@@ -12,7 +12,6 @@ Without the extra, a Bedrock API key in ``AWS_BEARER_TOKEN_BEDROCK`` needs no si
 
 from __future__ import annotations
 
-import os
 import re
 from functools import partial
 from importlib.util import find_spec
@@ -22,6 +21,7 @@ from urllib.parse import urlsplit
 from anyio import to_thread
 
 from .errors import ConfigurationError
+from .providers.addresses import aws_region
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,7 @@ class SigV4:
     def _region_of(self, url: str) -> str:
         named = _REGION.search(urlsplit(url).hostname or "")
         region = self._region or (named and named[1])
-        region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        region = region or aws_region()
         if not region:
             raise ConfigurationError("no AWS region to sign for: set AWS_REGION, or give region=")
         return region

@@ -23,6 +23,7 @@ from .messages import (
     ToolCallPart,
     ToolResultPart,
 )
+from .wire.fields import dump
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,8 @@ def dump_history(messages: Sequence[Message]) -> bytes:
         messages: As ``response.messages`` gives them.
 
     Returns:
-        UTF-8 bytes. What a provider wants back unchanged is in them, so they may be long.
+        UTF-8 bytes. What a provider wants back unchanged is in them, so they may be long. Lone
+        surrogates, which UTF-8 cannot hold, become U+FFFD, as in a request.
     """
     plain = [
         {
@@ -66,7 +68,7 @@ def dump_history(messages: Sequence[Message]) -> bytes:
         }
         for message in messages
     ]
-    return orjson.dumps({"version": VERSION, "messages": plain})
+    return dump({"version": VERSION, "messages": plain})
 
 
 def load_history(data: bytes | str) -> tuple[Message, ...]:

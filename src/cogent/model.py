@@ -160,17 +160,10 @@ class Model:
         Raises:
             ConfigurationError: No key, no address, or a setting that the provider cannot honour.
         """
-        chosen = self.settings if settings is None else settings.over(self.settings)
+        request = self._request(messages, tools, settings, streamed=streamed)
+        chosen = request.settings
         timeouts = chosen.timeouts or self._client.timeouts
         endpoint = self._endpoint(stream=streamed)
-        request = Request(
-            model=self.name,
-            messages=messages,
-            tools=tools,
-            settings=chosen,
-            provider=self.provider.name,
-            stream=streamed,
-        )
         call = Call(
             endpoint.url,
             self._headers(endpoint, chosen),
@@ -189,13 +182,21 @@ class Model:
             shared=self._client.shared,
         )
 
-    def check(self) -> None:
-        """Look for the key and the address that a call would need.
+    def check(
+        self,
+        *,
+        tools: Sequence[ToolSpec] = (),
+        settings: Settings | None = None,
+        streamed: bool = True,
+    ) -> None:
+        """Look for what would stop any call: its key, its address, and how it is to be made.
 
         Raises:
-            ConfigurationError: One is missing, or the key could be read on the way.
+            ConfigurationError: As `prepare`, whatever the messages.
         """
-        self._endpoint(stream=True)
+        self._endpoint(stream=streamed)
+        request = self._request((), tools, settings, streamed=streamed)
+        self.provider.dialect.encode_request(request, self.provider.quirks)
 
     def open_transport(self) -> tuple[Transport, bool]:
         """Give the connections to use, and whether they are the run's own to close."""
@@ -229,10 +230,28 @@ class Model:
             )
         return endpoint
 
+    def _request(
+        self,
+        messages: tuple[Message, ...],
+        tools: Sequence[ToolSpec],
+        settings: Settings | None,
+        *,
+        streamed: bool,
+    ) -> Request:
+        return Request(
+            model=self.name,
+            messages=messages,
+            tools=tools,
+            settings=self.settings if settings is None else settings.over(self.settings),
+            provider=self.provider.name,
+            stream=streamed,
+        )
+
     def _headers(self, endpoint: Endpoint, settings: Settings) -> dict[str, str]:
         headers = dict(endpoint.headers)
         if settings.extra_headers:
             keys = {credential.header for credential in self.provider.credentials}
+            keys.add(endpoint.secret_header or "")
             extra = {name.lower(): value for name, value in settings.extra_headers.items()}
             headers.update({k: v for k, v in extra.items() if k not in keys})
         if self.provider.idempotency_header is not None:

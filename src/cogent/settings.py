@@ -35,6 +35,13 @@ class Timeouts:
     visible: float | None = None
     total: float | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what no wait can last."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and not value > 0:  # so that NaN, too, is refused
+                raise ConfigurationError(f"the timeout {each.name} must be positive, not {value}")
+
 
 @dataclass(frozen=True, slots=True)
 class JSONSchema:
@@ -110,13 +117,13 @@ class Settings:
         """Refuse what no provider can mean."""
         if isinstance(self.stop, str):
             raise ConfigurationError("stop must be a tuple of strings; write stop=('text',)")
-        if self.max_tokens is not None and self.max_tokens < 1:
+        if self.max_tokens is not None and not self.max_tokens >= 1:
             raise ConfigurationError(f"max_tokens must be at least 1, not {self.max_tokens}")
-        for name in ("temperature", "top_p"):
+        for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty"):
             value = getattr(self, name)
             if value is not None and not math.isfinite(value):
                 raise ConfigurationError(f"{name} must be a finite number, not {value}")
-        if self.max_retries is not None and self.max_retries < 0:
+        if self.max_retries is not None and not self.max_retries >= 0:
             raise ConfigurationError(f"max_retries must be at least 0, not {self.max_retries}")
 
     def over(self, other: Settings | None) -> Settings:

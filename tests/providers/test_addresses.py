@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cogent import ConfigurationError, ConnectFailed, Model, Settings
+from cogent.providers import Secret, resolve
 from cogent.providers.addresses import (
     aws_url,
     azure_url,
@@ -30,6 +31,9 @@ CHAT, RESPONSES = "/chat/completions", "/responses"
         ("https://box/api/", "https://box/api"),
         ("[::1]:99", "http://[::1]:99"),
         ("http://[::]:99", "http://127.0.0.1:99"),
+        ("::1", "http://[::1]:11434"),
+        ("::", "http://127.0.0.1:11434"),
+        ("fe80::1/api", "http://[fe80::1]:11434/api"),
     ],
 )
 def test_ollama_host(value, url):
@@ -76,12 +80,6 @@ def test_azure(monkeypatch, version, base, route, url):
     """Classic where a version is told, else v1; what was pasted from a working call is kept."""
     monkeypatch.setenv("OPENAI_API_VERSION", version)
     assert azure_url(base, route, "d/1") == url
-
-
-def test_azure_needs_a_url():
-    """A name of a resource is no address."""
-    with pytest.raises(ConfigurationError, match="my-resource"):
-        azure_url("my-resource", CHAT, "d")
 
 
 @pytest.mark.parametrize(
@@ -146,5 +144,29 @@ def test_aws_url_without_a_region(region, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "")
     with pytest.raises(ConfigurationError, match="AWS_REGION"):
         aws_url("https://x.{region}.example", "/r", "m")
-    with pytest.raises(ConfigurationError, match="URL"):
-        aws_url("gateway.example", "/r", "m")
+
+
+@pytest.mark.parametrize("vendor", ["openai", "azure", "bedrock", "groq", "ollama"])
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("http://[::1/", "the host in {} is malformed"),
+        ("http://127.0.0.1:99999/", "the port in {} is no number"),
+        ("https://user:key-12345678", "the port in {} is no number"),
+        ("ftp://key-12345678", "{} must be an http or https URL"),
+    ],
+)
+def test_what_is_no_address_is_told_by_its_source(vendor, value, told, monkeypatch):
+    """And not by an error of the connection, which is tried again; nor with what may be a key."""
+    provider = resolve(f"{vendor}:m")[0]
+    monkeypatch.setenv(provider.base_url_env, value)
+    for source, given in (("base_url", value), (provider.base_url_env, None)):
+        with pytest.raises(ConfigurationError, match=f"^{told.format(source)}") as caught:
+            provider.endpoint("m", api_key=Secret("key-12345678"), base_url=given)
+        assert "key-12345678" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["localhost:abc", "host:99999", "[::1", "::1::x"])
+def test_ollama_host_that_is_none(value):
+    with pytest.raises(ConfigurationError, match="OLLAMA_HOST"):
+        ollama_host(value)

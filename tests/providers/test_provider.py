@@ -70,7 +70,7 @@ def test_a_base_url_keeps_its_path_and_query(base, url):
     assert ACME.endpoint("m", api_key=Secret("k"), base_url=base).url == url
 
 
-@pytest.mark.parametrize("base", ["a.example/v1", "ftp://a.example", "https://"])
+@pytest.mark.parametrize("base", ["a.example/v1", "ftp://a.example", "https://", "http://:80"])
 def test_a_base_url_must_be_a_url(base):
     """What cannot be called is told before anything is sent."""
     with pytest.raises(ConfigurationError, match="base_url"):

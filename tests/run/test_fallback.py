@@ -189,6 +189,14 @@ async def test_a_key_that_is_missing_is_told_at_first_use(monkeypatch):
         assert not server.requests
 
 
+async def test_a_setting_that_a_further_model_cannot_honour_is_told_at_first_use():
+    """The provider of the second knows no seed; nothing is sent to the first either."""
+    with asking([DOWN], [SECOND]) as (agent, server):
+        with pytest.raises(ConfigurationError, match="seed"):
+            await agent.run("Go.", settings=Settings(seed=1))
+        assert not server.requests
+
+
 async def test_one_document_where_that_is_asked_for():
     """The way of reading is the same for all models."""
     with asking([DOWN], [SECOND], stream=False) as (agent, server):

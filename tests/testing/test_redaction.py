@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +41,16 @@ def test_a_secret_is_stars_however_it_is_cut():
 )
 def test_a_secret_is_found_as_json_and_urls_spell_it(spelled):
     assert Redaction(CALL).text(f"<{spelled}>") == f"<{'*' * len(spelled)}>"
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab"])
+@pytest.mark.parametrize("after", ["", ":pad"])
+def test_a_secret_is_found_in_base64_wherever_it_begins_there(before, after):
+    """As in ``Basic`` credentials; at most one character is left that holds its last bits."""
+    packed = b64encode(f"{before}{KEY}{after}".encode()).decode()
+    first, end = -(-len(before) * 4 // 3), len(before + KEY) * 4 // 3
+    clean = f"<{packed[:first]}{'*' * (end - first)}{packed[end:]}>"
+    assert Redaction(CALL).text(f"<{packed}>") == clean
 
 
 def test_the_end_may_cut_a_secret_off():

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from ..errors import ConfigurationError
 
-__all__ = ("Credential", "Secret")
+__all__ = ("Credential", "Secret", "in_base64")
 
 _SHORTEST = 8
 """Shorter keys are placeholders, and may be any word of a text."""
+
+
+def in_base64(key: str) -> Iterator[str]:
+    """Give what base64 of a text shows of a key in it, wherever it begins there.
+
+    These are the characters that the key alone decides. Where it ends within a group of three
+    bytes, one more holds its last bits.
+    """
+    data = key.encode()
+    for before in range(3):  # how many bytes of its first group of three are another's
+        packed = b64encode(bytes(before) + data).decode()
+        yield packed[-(-before * 4 // 3) : (before + len(data)) * 4 // 3]
 
 
 class Secret:
@@ -63,10 +75,8 @@ class Secret:
 
     def _hidden(self, text: str) -> str:
         key = self._value
-        ways = [re.escape(key), re.escape(quote(key, safe=""))]
-        for before in range(3):  # how many bytes of its first group of three are another's
-            packed = b64encode(bytes(before) + key.encode()).decode().rstrip("=")
-            ways.append(re.escape(packed[before and before + 1 : -1]) + "[A-Za-z0-9+/]?=*")
+        ways = [re.escape(spelled) for spelled in (key, quote(key, safe=""))]
+        ways += [re.escape(packed) + "[A-Za-z0-9+/]?=*" for packed in in_base64(key)]
         text = re.sub("|".join(ways), "[key]", text)
         whole = text.removesuffix("...")
         for size in range(min(len(key), len(whole)), _SHORTEST - 1, -1):

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import ConfigurationError
 from ..wire import Dialect, Quirks
+from .addresses import split
 from .credentials import Credential, Secret
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ class Endpoint:
         url: The whole URL.
         headers: All headers, the key's included; never printed.
         secret: The key, to be taken out of what the server repeats.
+        secret_header: The header that carries it.
     """
 
     url: str
     headers: Mapping[str, str] = field(repr=False)
     secret: Secret | None = None
+    secret_header: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +95,7 @@ class Provider:
             ConfigurationError: No address or no key; the message names the variable to set.
         """
         base = base_url or self._base_url()
-        if "@" in base.split("://")[-1].split("/")[0]:
-            raise ConfigurationError(
-                f"the base_url of {self.name} holds a user name or password, which logs would "
-                "show: send it in a header, with auth="
-            )
+        self._check(base, "base_url" if base_url else self.base_url_env or "base_url")
         route = self.dialect.route(model, stream)
         url = self.locate(base, route, model) if self.locate else _joined(base, route)
         headers = {
@@ -110,12 +109,13 @@ class Provider:
         for header, variable in self.env_headers.items():
             if _environment(variable):
                 headers[header] = _environment(variable)
-        secret = None
-        if not keyless:
-            credential, secret = self._credential(api_key)
-            if secret is not None:
-                headers[credential.header] = credential.scheme + secret.reveal()
-        return Endpoint(url, headers, secret)
+        if keyless:
+            return Endpoint(url, headers)
+        credential, secret = self._credential(api_key)
+        if secret is None:
+            return Endpoint(url, headers)
+        headers[credential.header] = credential.scheme + secret.reveal()
+        return Endpoint(url, headers, secret, credential.header)
 
     def has_key(self) -> bool:
         """Tell whether the environment holds a key for this vendor."""
@@ -129,6 +129,19 @@ class Provider:
             variable = f" or set {self.base_url_env}" if self.base_url_env else ""
             raise ConfigurationError(f"{self.name} has no address: give base_url={variable}")
         return self.base_url
+
+    def _check(self, base: str, source: str) -> None:
+        """Refuse what is no address to send a key to."""
+        if "@" in base.split("://")[-1].split("/")[0]:
+            raise ConfigurationError(
+                f"the base_url of {self.name} holds a user name or password, which logs would "
+                "show: send it in a header, with auth="
+            )
+        parts = split(base, source)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigurationError(
+                f"{source} must be an http or https URL: scheme, host and path"
+            )
 
     def _credential(self, api_key: Secret | None) -> tuple[Credential, Secret | None]:
         """Find the key, and how it is sent."""
@@ -158,8 +171,6 @@ def _joined(base: str, route: str) -> str:
     Relative resolution (RFC 3986) would drop the last segment of the base's path.
     """
     parts = urlsplit(base)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ConfigurationError(f"base_url must be an http or https URL, not {base!r}")
     path, _, query = route.partition("?")
     both = "&".join(part for part in (parts.query, query) if part)
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + path, both, ""))

@@ -107,14 +107,16 @@ class Caller:
         """Prepare a call; nothing is sent before its first step.
 
         Raises:
-            ConfigurationError: As for `Model.prepare`; a key or address that any further model
-                lacks is told here too, and not only once it is needed.
+            ConfigurationError: As for `Model.prepare`; what any further model lacks or cannot
+                honour is told here too, and not only once it is needed.
         """
         at = len(self._failed)
         model, settings = self._models[at], self._settings[at]
         if self._transport is None:
-            for further in self._models[at + 1 :]:
-                further.check()
+            for further, chosen in zip(
+                self._models[at + 1 :], self._settings[at + 1 :], strict=True
+            ):
+                further.check(tools=self._specs, settings=chosen, streamed=self._streamed)
             self._transport, owned = model.open_transport()
             if owned:
                 self._owned.append(self._transport)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from ..errors import ConfigurationError
 
@@ -33,9 +33,11 @@ class Limits:
 
     def __post_init__(self) -> None:
         """Refuse what would stop every run."""
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value is not None and value < (
-                0 if each.name in ("tool_calls", "tool_errors") else 1e-9
-            ):
-                raise ConfigurationError(f"the limit {each.name} must be positive, not {value}")
+        for name in ("turns", "total_tokens", "total_seconds", "tool_seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:  # so that NaN, too, is refused
+                raise ConfigurationError(f"the limit {name} must be positive, not {value}")
+        for name in ("tool_calls", "tool_errors"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise ConfigurationError(f"the limit {name} must be at least 0, not {value}")

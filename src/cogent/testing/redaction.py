@@ -12,6 +12,8 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
+from ..providers.credentials import in_base64
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -135,6 +137,8 @@ def _secrets(call: Call) -> Iterator[str]:
 
 
 def _forms(secret: str) -> set[bytes]:
-    """Give a secret as it is, and as URLs and JSON may spell it."""
-    spelled = {secret, quote(secret, safe=""), secret.replace("/", r"\/")}
-    return {form.encode() for form in spelled if len(secret) >= SHORTEST}
+    """Give a secret as it is, and as URLs, JSON and base64 may spell it."""
+    if len(secret) < SHORTEST:
+        return set()
+    spelled = {secret, quote(secret, safe=""), secret.replace("/", r"\/"), *in_base64(secret)}
+    return {form.encode() for form in spelled}

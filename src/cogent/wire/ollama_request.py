@@ -27,6 +27,7 @@ from .blocks import parse_arguments
 from .call_ids import CallIds
 from .dialect import Quirks, Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
+from .mime_sniffing import sniff
 from .refusal import refuse, refused, unsupported
 from .tool_results import media_apart, text_of
 
@@ -234,20 +235,8 @@ def _decode_messages(wire: list[Object]) -> Iterable[Message]:
 def _decode_images(message: Object) -> Iterable[ImagePart]:
     for data in items(message.get("images")):
         if isinstance(data, str):
-            yield ImagePart(data=data, media_type=_image_type(data))
-
-
-def _image_type(data: str) -> str | None:
-    """Tell the type by how the data begins: the protocol does not say, and others must."""
-    return next((kind for begin, kind in _IMAGES.items() if data.startswith(begin)), None)
-
-
-_IMAGES = {  # the first bytes of a file, in base64
-    "iVBORw0K": "image/png",
-    "/9j/": "image/jpeg",
-    "R0lGOD": "image/gif",
-    "UklGR": "image/webp",
-}
+            # The protocol does not say the type, and others must.
+            yield ImagePart(data=data, media_type=sniff(data))
 
 
 def _decode_call(call: Object, ids: CallIds) -> ToolCallPart:
