@@ -32,6 +32,7 @@ from cogent import (
     TurnChunk,
     dump_history,
     load_history,
+    tool,
 )
 from cogent.messages import ToolCallPart, ToolResultPart
 from cogent.output.contract import FINAL_ANSWER, TOO_EARLY, Output
@@ -322,6 +323,24 @@ async def test_an_answer_beside_calls_that_wait_is_too_early():
     assert [call.name for call in response.tool_calls] == ["elsewhere"]
     (result,) = response.messages[-1].parts
     assert (result.name, result.result, result.is_error) == (FINAL_ANSWER, TOO_EARLY, True)
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_an_answer_that_was_too_early_is_not_taken_later(approved):
+    """The model answers anew, once the calls that waited have their results."""
+
+    @tool(requires_approval=True)
+    def ask(query: str) -> str:
+        return query
+
+    both = calls(("ask", {"query": "x"}), (FINAL_ANSWER, {**ROME, "people": 1}))
+    with Emulator([both, answer(ROME, "tool")]) as server:
+        agent = asking(server, City, output_mode="tool", tools=[ask])
+        paused = await agent.run("Go.")
+        response = await agent.resume(paused.messages, {"c0": approved})
+        told = [p.result for p in response.new_messages[0].parts]
+    assert response.output == City(**ROME)
+    assert told == ["x" if approved else "The call was denied.", TOO_EARLY]
 
 
 @every_dialect

@@ -243,7 +243,9 @@ class Loop:
         """Say what follows a turn whose calls, as far as they are ours to run, were run."""
         turn = self._turns[-1]
         reason = turn.finish_reason or "unknown"
-        verdict = self.judge(turn, bool(turn.open_calls)) if self.judge else None
+        verdict = None
+        if self.judge is not None and self.turn_count:  # a resumed turn was judged by its own run
+            verdict = self.judge(turn, bool(turn.open_calls))
         if verdict is not None:
             results = turn.results + verdict.results
             self._turns[-1] = replace(turn, results=results, correction=verdict.correction)
