@@ -145,7 +145,7 @@ class Loop:
         self._started: dict[str, ToolCall] = {}  # of this turn, by id
         self._run = 0  # calls so far
         self._seen: dict[tuple[str, str], int] = {}  # how often, by name and arguments
-        self._failures: dict[str, int] = {}  # in a row, by tool
+        self._failures: dict[str, int] = {}  # turns in a row, by tool
 
     @property
     def history(self) -> tuple[Message, ...]:
@@ -210,15 +210,18 @@ class Loop:
         """
         self.note_results(results)
         self._started = {}
-        for result in results:
-            failed = self._failures.get(result.name, 0) + 1 if result.is_error else 0
-            self._failures[result.name] = failed
+        worked = {result.name for result in results if not result.is_error}
+        # What a person or a hook has denied is no failure of the tool.
+        failed = {r.name: errors[r.call_id] for r in results if r.call_id in errors}
+        for name in worked:
+            self._failures[name] = 0
+            failed.pop(name, None)
+        for name, cause in failed.items():
+            times = self._failures[name] = self._failures.get(name, 0) + 1
             most = self._limits.tool_errors
-            if most is not None and failed > most:
-                error = ToolFailed(
-                    f"the tool {result.name!r} failed {failed} times in a row", result.name
-                )
-                error.__cause__ = errors.get(result.call_id)
+            if most is not None and times > most:
+                error = ToolFailed(f"the tool {name!r} failed {times} times in a row", name)
+                error.__cause__ = cause
                 return Stop(error)
         return self._go_on()
 
