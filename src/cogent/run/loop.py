@@ -149,8 +149,12 @@ class Loop:
 
     @property
     def history(self) -> tuple[Message, ...]:
-        """The messages that the run begins with, a resumed turn with its results so far."""
-        return self._before + conversation(self._turns[: self._resumed])
+        """The messages that the run begins with, a resumed turn with its results so far.
+
+        Its approved calls wait as before, until the run begins to run them.
+        """
+        resumed = self._turns[: self._resumed]
+        return self._before + conversation(resumed, leave_open=not self._run)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
