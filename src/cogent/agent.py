@@ -302,10 +302,11 @@ class Agent(Generic[OutputT_co]):
     ) -> AnyTool:
         """Make a tool of this agent, for another one.
 
-        The other's model gives it a message, and gets its output, or of text the last turn's.
-        Each run begins anew, with the context of the one that calls. Its chunks are handed to the
-        reader of that one as ``progress`` of `ToolProgressChunk`; its tokens are on them, and not
-        in the caller's usage. Cancelling reaches it.
+        The other's model gives it a message, and gets its output, or of text the last turn's: an
+        answer that was cut off or refused is told as an error. Each run begins anew, with the
+        context of the one that calls. Its chunks are handed to the reader of that one as
+        ``progress`` of `ToolProgressChunk`; its tokens are on them, and not in the caller's usage.
+        Cancelling reaches it.
 
         Args:
             description: What it does and when to use it, for the other's model.
