@@ -357,7 +357,8 @@ class Agent(Generic[OutputT_co]):
     ) -> RunStream[OutputT_co]:
         models = self._chosen(model)
         output = self._output(models)
-        loop.judge = None if output is None else output.judge
+        if output is not None:
+            loop.expect(output.judge, [tool.name for tool in output.tools])
         caller = Caller(
             models,
             self.tools,
@@ -377,12 +378,7 @@ class Agent(Generic[OutputT_co]):
         return RunStream(Steps(loop, caller, made))
 
     def _handlings(self) -> dict[str, Handling]:
-        handlings: dict[str, Handling] = {n: _handling(tool) for n, tool in self.tools.items()}
-        if self._output_type is not None:
-            from .output.contract import FINAL_ANSWER
-
-            handlings[FINAL_ANSWER] = "leave"
-        return handlings
+        return {name: _handling(tool) for name, tool in self.tools.items()}
 
     def _chosen(self, choice: ModelChoice | None) -> tuple[Model, ...]:
         if choice is None:

@@ -343,6 +343,16 @@ async def test_an_answer_that_was_too_early_is_not_taken_later(approved):
     assert told == ["x" if approved else "The call was denied.", TOO_EARLY]
 
 
+@pytest.mark.parametrize("mode", ["native", "prompt"])
+async def test_where_the_answer_is_text_no_call_is_one(mode):
+    """The model is told that there is no such tool, and goes on."""
+    with Emulator([calls((FINAL_ANSWER, ROME)), answer(ROME, mode)]) as server:
+        response = await asking(server, City, output_mode=mode, tools=[search]).run("Go.")
+    assert response.output == City(**ROME)
+    (result,) = response.messages[2].parts
+    assert result.result.startswith("There is no tool named 'final_answer'.")
+
+
 @every_dialect
 async def test_an_answer_is_not_run_as_a_tool_is(dialect):
     """Not even where calls are run as soon as the wire has closed them."""

@@ -15,7 +15,7 @@ from ..response import NO_OUTPUT, Turn, conversation
 from .limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..chunks import FinishReason, ToolCall
     from ..errors import OutputInvalid, RunError
@@ -114,7 +114,6 @@ class Loop:
         approved: The calls of it that are to be run first.
 
     Attributes:
-        judge: As given; it may be set until the run begins.
         output: The validated output, once there is one.
     """
 
@@ -131,7 +130,7 @@ class Loop:
         approved: Sequence[ToolCall] = (),
     ) -> None:
         self.output: object = NO_OUTPUT
-        self.judge = judge
+        self._judge = judge
         self._output_retries = output_retries
         self.new_from = new_from
         self._before = history
@@ -173,6 +172,18 @@ class Loop:
         self.new_from += len(told) - len(self._before)
         self._before = told
         self._messages = list(told)
+
+    def expect(
+        self, judge: Callable[[Turn, bool], Verdict | None], tools: Iterable[str] = ()
+    ) -> None:
+        """Say, before the run begins, that it is to come to an output.
+
+        Args:
+            judge: As for the class.
+            tools: Names of those whose calls are left to it.
+        """
+        self._judge = judge
+        self._tools = {**(self._tools or {}), **dict.fromkeys(tools, "leave")}
 
     def begin(self) -> Action:
         """Say what to do first."""
@@ -251,8 +262,8 @@ class Loop:
         turn = self._turns[-1]
         reason = turn.finish_reason or "unknown"
         verdict = None
-        if self.judge is not None and self.turn_count:  # a resumed turn was judged by its own run
-            verdict = self.judge(turn, bool(turn.open_calls))
+        if self._judge is not None and self.turn_count:  # a resumed turn was judged by its own run
+            verdict = self._judge(turn, bool(turn.open_calls))
         if verdict is not None:
             results = turn.results + verdict.results
             self._turns[-1] = replace(turn, results=results, correction=verdict.correction)
