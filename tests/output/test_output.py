@@ -181,6 +181,34 @@ async def test_each_element_of_a_list_comes_once(mode):
     assert "elements_json" not in told[-1]
 
 
+FIVE = '{"x": 5, "y": 0}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"For the set {{a, b}} it is {FIVE}.",
+        f"Use the set {{}} notation: {FIVE}",
+        f"Not {FIVE.replace('5', '4')}, but ```json\n{FIVE}\n``` of {{ x, y }}, or {{",
+        f'{{x: "}}"}} {FIVE}',
+        "{a} " * 100_000 + FIVE,
+        FIVE + '{"' + '\\"' * 100_000,
+        FIVE + '{"a":' * 100_000,
+    ],
+    ids=["words", "empty", "fence", "string", "many", "quotes", "deep"],
+)
+def test_the_last_whole_object_is_the_answer(text):
+    """Braces of the words before are none, and a long text takes no longer than it must."""
+    assert OutputType(Point).validate(text) == Point(5, 0)
+
+
+@pytest.mark.parametrize("text", [f'{{"p": {FIVE}', f'{{"p": {FIVE}}}', f'{{"p": "{FIVE}', "{", ""])
+def test_what_stands_in_an_object_is_no_answer(text):
+    """Nor where that one has no end."""
+    with pytest.raises(ValidationError):
+        OutputType(Point).validate(text)
+
+
 @pytest.mark.parametrize(
     ("model", "type_", "tools", "mode", "choice"),
     [
