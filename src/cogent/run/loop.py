@@ -183,7 +183,8 @@ class Loop:
             tools: Names of those whose calls are left to it.
         """
         self._judge = judge
-        self._tools = {**(self._tools or {}), **dict.fromkeys(tools, "leave")}
+        left: dict[str, Handling] = dict.fromkeys(tools, "leave")
+        self._tools = {**(self._tools or {}), **left}
 
     def begin(self) -> Action:
         """Say what to do first."""

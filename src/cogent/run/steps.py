@@ -164,17 +164,17 @@ class Steps:
             try:
                 chunks = self.caller.read(await call.step(eager=self.caller.eager))
             except ProviderError as error:
-                chunks = [self._passed_over(call, error)]
+                chunks = self._passed_over(call, error)
             if self.caller.hooks is not None and chunks:
                 chunks = await self._shown(chunks)
         self._start_early(call)
         return chunks if self._batch is None else self._with_arrived(chunks, self._batch)
 
-    def _passed_over(self, call: ModelCall, error: ProviderError) -> RetryChunk:
+    def _passed_over(self, call: ModelCall, error: ProviderError) -> list[Chunk]:
         """Prepare the call of the next model, or raise the error for good."""
         told = self.caller.pass_over(call, error)
         self._call = self.caller.call(self._messages)
-        return told
+        return [told]
 
     async def _shown(self, chunks: list[Chunk]) -> list[Chunk]:
         """Show hooks the last chunk, where they are to see it.
