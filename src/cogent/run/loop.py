@@ -139,7 +139,7 @@ class Loop:
         self._approved = approved
         self._messages = list(history)  # as far as they are settled; grows with each turn
         self._tokens = 0
-        self._tools = tools
+        self._tools: Mapping[str, Handling] | None = tools
         self._limits = limits or _UNLIMITED
         self._started: dict[str, ToolCall] = {}  # of this turn, by id
         self._run = 0  # calls so far
@@ -183,8 +183,7 @@ class Loop:
             tools: Names of those whose calls are left to it.
         """
         self._judge = judge
-        left: dict[str, Handling] = dict.fromkeys(tools, "leave")
-        self._tools = {**(self._tools or {}), **left}
+        self._tools = {**(self._tools or {}), **dict.fromkeys(tools, "leave")}
 
     def begin(self) -> Action:
         """Say what to do first."""
