@@ -190,9 +190,10 @@ def results_of(messages: tuple[Message, ...]) -> list[ToolResultPart]:
 
 def check_history(ended: Response, ledger: Ledger) -> None:
     """Every call has its one answer, in order, and every provider takes the conversation."""
-    waiting = [call.id for call in ended.pending]
-    assert not waiting or ended.finish_reason in ("approval", "tool_calls")
-    assert [call.id for call in pending_calls(ended.messages)] == waiting
+    waiting = [call.id for call in pending_calls(ended.messages)]
+    assert not ended.pending or ended.finish_reason in ("approval", "tool_calls")
+    if ended.turns:  # until then the calls of the run before may still wait
+        assert [call.id for call in ended.pending] == waiting
     closed = close_calls(ended.messages)
     assert waiting or closed == ended.messages
     asked: list[ToolCallPart] = []

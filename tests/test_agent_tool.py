@@ -13,10 +13,13 @@ from cogent import (
     Client,
     ConfigurationError,
     Model,
+    RefusalChunk,
     RunContext,
     ServerError,
     Settings,
+    TextChunk,
     ToolSpec,
+    TurnChunk,
     tool,
 )
 from cogent.testing import Emulator, Reply
@@ -99,6 +102,24 @@ async def test_a_failure_of_the_agent_is_told_to_the_caller_s_model(live):
     ((name, text, is_error),) = results(response)
     assert (name, is_error) == ("helper", True)
     assert text.startswith("ServerError: HTTP 500")
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (TextChunk("I will"), "length"),
+        (TextChunk("I will"), "content_filter"),
+        (RefusalChunk(text="I will"), "refusal"),
+    ],
+)
+async def test_what_is_no_whole_answer_is_an_error(said, reason):
+    """The caller's model is told why, and what there is."""
+    ended = [Reply(chunks=[said, TurnChunk(finish_reason=reason)])]
+    async with models(False, a=[calls(("helper", ASK)), DONE], b=ended) as (made, _):
+        helper = Agent(name="helper", model=made[1]).as_tool(description="Helps.")
+        response = await Agent(model=made[0], tools=[helper]).run("Go.")
+    told = f"No whole answer: it ended for '{reason}'. I will"
+    assert results(response) == [("helper", told, True)]
 
 
 @beside

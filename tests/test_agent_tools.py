@@ -426,6 +426,21 @@ async def test_a_tool_that_fails_again_and_again_ends_the_run():
     assert caught.value.tool == "broken"
 
 
+async def test_calls_side_by_side_fail_once_in_a_row():
+    """The model sees what became of them; one that works ends the row."""
+
+    @tool
+    def even(n: int) -> str:
+        if n % 2:
+            raise OSError("odd")
+        return "even"
+
+    down, up = (calls(*(("even", {"n": n}) for n in numbers)) for numbers in ((1, 3, 5), (1, 2, 3)))
+    limits = Limits(tool_errors=2)
+    async with running(down, down, up, down, down, DONE, tools=[even], limits=limits) as (agent, _):
+        assert (await agent.run("Go.")).content == "Done."
+
+
 async def test_the_same_call_again_is_noticed():
     asked = calls(("search", {"query": "x"}))
     async with running(asked, asked, asked, DONE, tools=[search]) as (agent, _):

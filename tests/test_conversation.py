@@ -9,6 +9,7 @@ from cogent import (
     Conversation,
     LimitExceeded,
     Limits,
+    RunContext,
     StreamTruncated,
     TextChunk,
     tool,
@@ -113,6 +114,26 @@ async def test_calls_that_wait_are_answered_or_closed():
         "The call was denied.",
         "The call was not run.",
     ]
+
+
+async def test_calls_wait_until_something_is_run():
+    """What fails before is done again with the same answers."""
+    failing = []
+
+    async def instructions(ctx: RunContext) -> str:
+        if failing:
+            raise OSError(failing.pop())
+        return "Be brief."
+
+    asked = calls(("act", {}))
+    async with running(asked, ONE, tools=[act], instructions=instructions) as (agent, _):
+        chat = Conversation(agent)
+        paused = await chat.run("1")
+        failing.append("no database")
+        with pytest.raises(OSError, match="no database"):
+            await chat.resume({"c0": True})
+        assert chat.messages == paused.messages
+        assert (await chat.resume({"c0": True})).content == "One."
 
 
 async def test_what_was_done_is_kept_where_the_run_failed():

@@ -12,6 +12,7 @@ from cogent import (
     Denied,
     Hooks,
     ImagePart,
+    Limits,
     RunContext,
     ToolCallChunk,
     ToolResult,
@@ -176,6 +177,18 @@ async def test_hooks_answer_in_place_of_a_tool(answer, told):
         response = await agent.run("Go.")
     assert results(response) == [told]
     assert bool(acted) == (answer is True)
+
+
+async def test_what_a_hook_denies_is_no_failure_of_the_tool():
+    """However often it does."""
+
+    class Denying(Hooks[None]):
+        async def before_tool(self, context, call):
+            return Denied()
+
+    limits = Limits(tool_errors=0)
+    async with running(ASKED, DONE, tools=[search], hooks=Denying(), limits=limits) as (agent, _):
+        assert (await agent.run("Go.")).content == "Let me see. Done."
 
 
 async def test_a_hook_that_forgets_its_answer_has_nothing_run():

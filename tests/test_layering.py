@@ -24,7 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"agent_tool", "client", "exchange", "hooks", "instructions", "model", "output.contract"}
     | {"output.output_type", "run.caller", "run.fallback", "run.limits", "run.loop"}
     | {"run.options", "run.pending", "run.steps", "run.stream", "run.sync", "tools.tool"},
-    "agent_tool": {"agent", "errors", "output.output_type", "tools.run_context", "tools.tool"},
+    "agent_tool": {"agent", "errors", "messages", "output.output_type"}
+    | {"tools.run_context", "tools.tool"},
     "client": DATA | {"call.retry", "call.shared", "exchange"},
     "conversation": {"agent", "errors", "history", "messages", "response", "run.options"}
     | {"run.pending", "run.stream"},

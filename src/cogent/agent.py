@@ -302,10 +302,11 @@ class Agent(Generic[OutputT_co]):
     ) -> AnyTool:
         """Make a tool of this agent, for another one.
 
-        The other's model gives it a message, and gets its output, or of text the last turn's.
-        Each run begins anew, with the context of the one that calls. Its chunks are handed to the
-        reader of that one as ``progress`` of `ToolProgressChunk`; its tokens are on them, and not
-        in the caller's usage. Cancelling reaches it.
+        The other's model gives it a message, and gets its output, or of text the last turn's: an
+        answer that was cut off or refused is told as an error. Each run begins anew, with the
+        context of the one that calls. Its chunks are handed to the reader of that one as
+        ``progress`` of `ToolProgressChunk`; its tokens are on them, and not in the caller's usage.
+        Cancelling reaches it.
 
         Args:
             description: What it does and when to use it, for the other's model.
@@ -356,7 +357,8 @@ class Agent(Generic[OutputT_co]):
     ) -> RunStream[OutputT_co]:
         models = self._chosen(model)
         output = self._output(models)
-        loop.judge = None if output is None else output.judge
+        if output is not None:
+            loop.expect(output.judge, [tool.name for tool in output.tools])
         caller = Caller(
             models,
             self.tools,
@@ -376,12 +378,7 @@ class Agent(Generic[OutputT_co]):
         return RunStream(Steps(loop, caller, made))
 
     def _handlings(self) -> dict[str, Handling]:
-        handlings: dict[str, Handling] = {n: _handling(tool) for n, tool in self.tools.items()}
-        if self._output_type is not None:
-            from .output.contract import FINAL_ANSWER
-
-            handlings[FINAL_ANSWER] = "leave"
-        return handlings
+        return {name: _handling(tool) for name, tool in self.tools.items()}
 
     def _chosen(self, choice: ModelChoice | None) -> tuple[Model, ...]:
         if choice is None:

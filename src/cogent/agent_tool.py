@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, ToolError
+from .messages import RefusalPart, TextPart
 from .tools.run_context import RunContext  # noqa: TC001 - a tool's annotations are read at run time
 from .tools.tool import Tool
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from .tools.tool import AnyTool
 
 __all__ = ("agent_tool",)
+
+_ENDED = frozenset({"stop", "other", "unknown"})
+"""Reasons to take a text as whole: two are ones that nobody can interpret."""
 
 
 def agent_tool(agent: Agent[Any], *, name: str, description: str, timeout: float | None) -> AnyTool:
@@ -29,10 +33,13 @@ def agent_tool(agent: Agent[Any], *, name: str, description: str, timeout: float
             async for chunk in stream:
                 context.emit(chunk)
         response = stream.response
-        return (
-            response.turns[-1].message.text
-            if response.output_form == "content"
-            else response.output
-        )
+        if response.output_form != "content":
+            return response.output
+        told = (TextPart, RefusalPart)
+        parts = response.turns[-1].message.parts
+        text = "".join(part.text for part in parts if isinstance(part, told))
+        if response.finish_reason not in _ENDED:
+            raise ToolError(f"No whole answer: it ended for {response.finish_reason!r}. {text}")
+        return text
 
     return Tool(ask, name=name, description=description, timeout=timeout)

@@ -169,7 +169,8 @@ class Response(Generic[OutputT_co]):
 
         It is in a form that every provider accepts, wherever the run ended: what was cut off is
         dropped, and calls that were not run are answered with that. Only where the run ended
-        for the sake of its calls, or for a reason of unknown meaning, are they left open.
+        for the sake of its calls, or for a reason of unknown meaning, are they left open; and
+        where it was to go on from calls that waited, and failed before any of them was run.
         """
         return self.history + conversation(self.turns, leave_open=self._waits)
 

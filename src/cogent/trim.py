@@ -66,18 +66,18 @@ def trim_history(
     if max_turns is not None and max_turns < 1:
         raise ConfigurationError(f"max_turns must be at least 1, not {max_turns}")
     begins = [at for at, message in enumerate(messages) if message.role == "user"]
-    begins = begins if max_turns is None else begins[-max_turns:]
-    begin = begins[-1] if begins else 0
-    if max_tokens is None:
-        begin = begins[0] if begins else 0
-    else:
+    if max_turns is not None:
+        begins = begins[-max_turns:]
+    if max_tokens is not None:
         spare = max_tokens - sum(count(m) for m in messages if m.role == "system")
         end = len(messages)
         for at in reversed(begins):
             spare -= sum(count(m) for m in messages[at:end] if m.role != "system")
             if spare < 0:
                 break
-            begin = end = at
+            end = at
+        begins = [at for at in begins if at >= end] or begins[-1:]
+    begin = begins[0] if begins else 0
     return (*(m for m in messages[:begin] if m.role == "system"), *messages[begin:])
 
 

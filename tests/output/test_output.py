@@ -32,6 +32,7 @@ from cogent import (
     TurnChunk,
     dump_history,
     load_history,
+    tool,
 )
 from cogent.messages import ToolCallPart, ToolResultPart
 from cogent.output.contract import FINAL_ANSWER, TOO_EARLY, Output
@@ -180,6 +181,34 @@ async def test_each_element_of_a_list_comes_once(mode):
     assert "elements_json" not in told[-1]
 
 
+FIVE = '{"x": 5, "y": 0}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"For the set {{a, b}} it is {FIVE}.",
+        f"Use the set {{}} notation: {FIVE}",
+        f"Not {FIVE.replace('5', '4')}, but ```json\n{FIVE}\n``` of {{ x, y }}, or {{",
+        f'{{x: "}}"}} {FIVE}',
+        "{a} " * 100_000 + FIVE,
+        FIVE + '{"' + '\\"' * 100_000,
+        FIVE + '{"a":' * 100_000,
+    ],
+    ids=["words", "empty", "fence", "string", "many", "quotes", "deep"],
+)
+def test_the_last_whole_object_is_the_answer(text):
+    """Braces of the words before are none, and a long text takes no longer than it must."""
+    assert OutputType(Point).validate(text) == Point(5, 0)
+
+
+@pytest.mark.parametrize("text", [f'{{"p": {FIVE}', f'{{"p": {FIVE}}}', f'{{"p": "{FIVE}', "{", ""])
+def test_what_stands_in_an_object_is_no_answer(text):
+    """Nor where that one has no end."""
+    with pytest.raises(ValidationError):
+        OutputType(Point).validate(text)
+
+
 @pytest.mark.parametrize(
     ("model", "type_", "tools", "mode", "choice"),
     [
@@ -322,6 +351,34 @@ async def test_an_answer_beside_calls_that_wait_is_too_early():
     assert [call.name for call in response.tool_calls] == ["elsewhere"]
     (result,) = response.messages[-1].parts
     assert (result.name, result.result, result.is_error) == (FINAL_ANSWER, TOO_EARLY, True)
+
+
+@pytest.mark.parametrize("approved", [True, False])
+async def test_an_answer_that_was_too_early_is_not_taken_later(approved):
+    """The model answers anew, once the calls that waited have their results."""
+
+    @tool(requires_approval=True)
+    def ask(query: str) -> str:
+        return query
+
+    both = calls(("ask", {"query": "x"}), (FINAL_ANSWER, {**ROME, "people": 1}))
+    with Emulator([both, answer(ROME, "tool")]) as server:
+        agent = asking(server, City, output_mode="tool", tools=[ask])
+        paused = await agent.run("Go.")
+        response = await agent.resume(paused.messages, {"c0": approved})
+        told = [p.result for p in response.new_messages[0].parts]
+    assert response.output == City(**ROME)
+    assert told == ["x" if approved else "The call was denied.", TOO_EARLY]
+
+
+@pytest.mark.parametrize("mode", ["native", "prompt"])
+async def test_where_the_answer_is_text_no_call_is_one(mode):
+    """The model is told that there is no such tool, and goes on."""
+    with Emulator([calls((FINAL_ANSWER, ROME)), answer(ROME, mode)]) as server:
+        response = await asking(server, City, output_mode=mode, tools=[search]).run("Go.")
+    assert response.output == City(**ROME)
+    (result,) = response.messages[2].parts
+    assert result.result.startswith("There is no tool named 'final_answer'.")
 
 
 @every_dialect

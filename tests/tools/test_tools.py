@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 import functools
 import json
+import math
+import threading
 from dataclasses import dataclass
 from typing import Annotated, Literal, Optional
 
@@ -24,6 +26,8 @@ from cogent import (
     ToolCallChunk,
     ToolSpec,
     TurnChunk,
+    dump_history,
+    load_history,
     tool,
 )
 from cogent.testing import Reply, ScriptedModel
@@ -377,6 +381,7 @@ async def given(function, arguments="", **options):
     model = ScriptedModel([asked, Reply(text="Done.")])
     agent = Agent(model=model, tools=[Tool(function, name="f", **options)])
     response = await agent.run("Go.")
+    assert load_history(dump_history(response.messages)) == response.messages
     (result,) = response.messages[2].parts
     assert not result.is_error
     return result.result, result.parts
@@ -398,6 +403,31 @@ async def given(function, arguments="", **options):
 )
 async def test_what_a_tool_gives_is_text_or_is_shown(value, text, parts):
     assert await given(lambda: value) == (text, parts)
+
+
+async def test_a_generator_is_run_to_its_end_where_a_function_would_be():
+    """It may block, and gives what a list would."""
+
+    def lines():
+        assert threading.current_thread() is not threading.main_thread()
+        yield from ("a", PNG, "b")
+
+    assert await given(lines) == ("a", (PNG, TextPart("b")))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a\udcff", "a\ufffd"),
+        (["a\udcff", 1.0], '["a\ufffd",1.0]'),
+        ({"a": Query(text="\udcff"), "b": math.nan}, '{"a":{"text":"\ufffd","unit":"C"},"b":null}'),
+        ([LINK, TextPart("a\udcff")], "a\ufffd"),
+    ],
+)
+async def test_what_utf_8_cannot_hold_is_replaced(value, text):
+    """A name of a file may be such; the history can be written all the same."""
+    said, parts = await given(lambda: value)
+    assert (said or parts[-1].text) == text
 
 
 @pytest.mark.parametrize(

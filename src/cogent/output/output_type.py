@@ -6,13 +6,14 @@ The schema and the validation are pydantic's.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any, cast, get_args, get_origin
 
 from ..errors import ConfigurationError
 from ..validation import schema_generator
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic import TypeAdapter
 
@@ -20,6 +21,10 @@ __all__ = ("WRAPPED", "OutputType")
 
 WRAPPED = "result"
 """The field that holds a value that is no object: a schema's root must be one."""
+
+_OPENING = re.compile("{")
+_INSIDE = re.compile(r'[{}]|"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+"""A brace, or a string; one without an end goes on to that of the text."""
 
 
 class OutputType:
@@ -62,7 +67,8 @@ class OutputType:
         """Make the value of what the model wrote.
 
         Args:
-            text: JSON; words and code fences around it are passed over.
+            text: JSON; words and code fences around it are passed over. Of several objects the
+                last counts.
 
         Raises:
             pydantic.ValidationError: It is no JSON, or does not fit.
@@ -81,14 +87,33 @@ class OutputType:
 
 
 def _object_in(text: str) -> str:
-    begin = text.find("{")
-    if begin < 0:
-        return text
-    try:
-        _, end = json.JSONDecoder().raw_decode(text, begin)
-    except (ValueError, RecursionError):
-        return text[begin:]  # what is wrong with it, pydantic will tell
-    return text[begin:end]
+    """Give the last object that is JSON and stands in no other; the words before may have braces.
+
+    It takes time in proportion to the text, whatever that is.
+    """
+    spans = list(_braced(text))
+    for span in reversed(spans):
+        try:
+            json.loads(span)
+        except (ValueError, RecursionError):
+            continue
+        return span
+    # What is wrong with it, pydantic will tell.
+    return text[max(text.find("{"), 0) :]
+
+
+def _braced(text: str) -> Iterator[str]:
+    """Give what stands in braces, the outermost; strings within may hold braces of their own."""
+    begin = depth = at = 0
+    while (token := (_INSIDE if depth else _OPENING).search(text, at)) is not None:
+        at = token.end()
+        if token[0] == "{":
+            begin = begin if depth else token.start()
+            depth += 1
+        elif token[0] == "}":
+            depth -= 1
+            if depth == 0:
+                yield text[begin:at]
 
 
 def _element_adapter(type_: object) -> TypeAdapter[object] | None:

@@ -21,7 +21,8 @@ class Limits:
         total_seconds: From the first use of the stream, the reader's own time included.
         tool_seconds: For each call of a tool that has no ``timeout`` of its own. The model is
             told, and the run goes on.
-        tool_errors: Failures of one tool in a row that the model may try to mend.
+        tool_errors: Turns in a row in which one tool only failed, for the model to mend. What was
+            denied does not count.
     """
 
     turns: int | None = 25

@@ -15,7 +15,7 @@ from ..response import NO_OUTPUT, Turn, conversation
 from .limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..chunks import FinishReason, ToolCall
     from ..errors import OutputInvalid, RunError
@@ -114,7 +114,6 @@ class Loop:
         approved: The calls of it that are to be run first.
 
     Attributes:
-        judge: As given; it may be set until the run begins.
         output: The validated output, once there is one.
     """
 
@@ -131,7 +130,7 @@ class Loop:
         approved: Sequence[ToolCall] = (),
     ) -> None:
         self.output: object = NO_OUTPUT
-        self.judge = judge
+        self._judge = judge
         self._output_retries = output_retries
         self.new_from = new_from
         self._before = history
@@ -140,17 +139,21 @@ class Loop:
         self._approved = approved
         self._messages = list(history)  # as far as they are settled; grows with each turn
         self._tokens = 0
-        self._tools = tools
+        self._tools: Mapping[str, Handling] | None = tools
         self._limits = limits or _UNLIMITED
         self._started: dict[str, ToolCall] = {}  # of this turn, by id
         self._run = 0  # calls so far
         self._seen: dict[tuple[str, str], int] = {}  # how often, by name and arguments
-        self._failures: dict[str, int] = {}  # in a row, by tool
+        self._failures: dict[str, int] = {}  # turns in a row, by tool
 
     @property
     def history(self) -> tuple[Message, ...]:
-        """The messages that the run begins with, a resumed turn with its results so far."""
-        return self._before + conversation(self._turns[: self._resumed])
+        """The messages that the run begins with, a resumed turn with its results so far.
+
+        Its approved calls wait as before, until the run begins to run them.
+        """
+        resumed = self._turns[: self._resumed]
+        return self._before + conversation(resumed, leave_open=not self._run)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -169,6 +172,18 @@ class Loop:
         self.new_from += len(told) - len(self._before)
         self._before = told
         self._messages = list(told)
+
+    def expect(
+        self, judge: Callable[[Turn, bool], Verdict | None], tools: Iterable[str] = ()
+    ) -> None:
+        """Say, before the run begins, that it is to come to an output.
+
+        Args:
+            judge: As for the class.
+            tools: Names of those whose calls are left to it.
+        """
+        self._judge = judge
+        self._tools = {**(self._tools or {}), **dict.fromkeys(tools, "leave")}
 
     def begin(self) -> Action:
         """Say what to do first."""
@@ -210,15 +225,18 @@ class Loop:
         """
         self.note_results(results)
         self._started = {}
-        for result in results:
-            failed = self._failures.get(result.name, 0) + 1 if result.is_error else 0
-            self._failures[result.name] = failed
+        worked = {result.name for result in results if not result.is_error}
+        # What a person or a hook has denied is no failure of the tool.
+        failed = {r.name: errors[r.call_id] for r in results if r.call_id in errors}
+        for name in worked:
+            self._failures[name] = 0
+            failed.pop(name, None)
+        for name, cause in failed.items():
+            times = self._failures[name] = self._failures.get(name, 0) + 1
             most = self._limits.tool_errors
-            if most is not None and failed > most:
-                error = ToolFailed(
-                    f"the tool {result.name!r} failed {failed} times in a row", result.name
-                )
-                error.__cause__ = errors.get(result.call_id)
+            if most is not None and times > most:
+                error = ToolFailed(f"the tool {name!r} failed {times} times in a row", name)
+                error.__cause__ = cause
                 return Stop(error)
         return self._go_on()
 
@@ -243,7 +261,9 @@ class Loop:
         """Say what follows a turn whose calls, as far as they are ours to run, were run."""
         turn = self._turns[-1]
         reason = turn.finish_reason or "unknown"
-        verdict = self.judge(turn, bool(turn.open_calls)) if self.judge else None
+        verdict = None
+        if self._judge is not None and self.turn_count:  # a resumed turn was judged by its own run
+            verdict = self._judge(turn, bool(turn.open_calls))
         if verdict is not None:
             results = turn.results + verdict.results
             self._turns[-1] = replace(turn, results=results, correction=verdict.correction)

@@ -158,29 +158,39 @@ class Steps:
     async def _step_model(self) -> list[Chunk]:
         call = self._call
         assert call is not None
-        chunks: list[Chunk] = [] if self._held is None else [self._held]
-        try:
-            chunks = chunks or self.caller.read(await call.step(eager=self.caller.eager))
-        except ProviderError as error:
-            chunks = [self.caller.pass_over(call, error)]
-            self._call = self.caller.call(self._messages)
-        last = chunks[-1] if chunks else None
-        if self.caller.hooks is not None and isinstance(last, RetryChunk):
+        if self._held is not None:
+            chunks = await self._looked_at(self._held)
+        else:
+            try:
+                chunks = self.caller.read(await call.step(eager=self.caller.eager))
+            except ProviderError as error:
+                chunks = self._passed_over(call, error)
+            if self.caller.hooks is not None and chunks:
+                chunks = await self._shown(chunks)
+        self._start_early(call)
+        return chunks if self._batch is None else self._with_arrived(chunks, self._batch)
+
+    def _passed_over(self, call: ModelCall, error: ProviderError) -> list[Chunk]:
+        """Prepare the call of the next model, or raise the error for good."""
+        told = self.caller.pass_over(call, error)
+        self._call = self.caller.call(self._messages)
+        return [told]
+
+    async def _shown(self, chunks: list[Chunk]) -> list[Chunk]:
+        """Show hooks the last chunk, where they are to see it.
+
+        The end of a turn is held back until all else is handed out: what a hook may raise does
+        not keep that back.
+        """
+        assert self.caller.hooks is not None
+        last = chunks[-1]
+        if isinstance(last, RetryChunk):
             hook = partial(self.caller.hooks.on_retry, self._context(), last)
             await self._wait.run(None, hook)
-        if self.caller.hooks is not None and isinstance(last, TurnChunk):
-            # All else is handed out first: what a hook may raise does not keep it back.
+        elif isinstance(last, TurnChunk):
             self._held = last
-            chunks = chunks[:-1] or await self._looked_at(last)
-        for ended in call.ended_calls:
-            if self.loop.may_start(ended):
-                self._batch = self._batch or self.caller.batch(self.loop.turn_count + 1)
-                self._batch.start(ended)
-        if self._batch is None:
-            return chunks
-        # What came meanwhile of tools stands before the end of the turn.
-        end = [chunks.pop()] if chunks and isinstance(chunks[-1], TurnChunk) else []
-        return [*chunks, *self._batch.arrived(), *end]
+            return chunks[:-1] or await self._looked_at(last)
+        return chunks
 
     async def _looked_at(self, chunk: TurnChunk) -> list[Chunk]:
         """Show the end of a turn to the hooks, after all else of it was handed out."""
@@ -189,6 +199,18 @@ class Steps:
         await self._wait.run(None, hook)
         self._held = None
         return [chunk]
+
+    def _start_early(self, call: ModelCall) -> None:
+        """Start the calls that are complete, where that may be before the turn has ended."""
+        for ended in call.ended_calls:
+            if self.loop.may_start(ended):
+                self._batch = self._batch or self.caller.batch(self.loop.turn_count + 1)
+                self._batch.start(ended)
+
+    def _with_arrived(self, chunks: list[Chunk], batch: ToolBatch) -> list[Chunk]:
+        """Put what came meanwhile of tools before the end of the turn."""
+        end = [chunks.pop()] if chunks and isinstance(chunks[-1], TurnChunk) else []
+        return [*chunks, *batch.arrived(), *end]
 
     async def _step_tools(self) -> list[Chunk]:
         batch = self._batch

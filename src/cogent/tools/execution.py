@@ -14,11 +14,11 @@ from ..errors import ToolError
 from ..messages import OpaquePart, ResultPart, TextPart, ToolResultPart, ToolSpec
 from ..validation import faults
 from ..wire.blocks import sound_arguments
-from ..wire.fields import dump
+from ..wire.fields import dump, mended
 from .tool import MAX_RESULT_CHARACTERS, Tool
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from ..chunks import ToolCall
     from .run_context import RunContext
@@ -78,11 +78,17 @@ async def _run(
     with anyio.move_on_after(seconds) as scope:
         if tool.is_async:
             return await tool.function(*given, **named)
-        function = partial(tool.function, *given, **named)
+        function = partial(_called, partial(tool.function, *given, **named))
         value = await anyio.to_thread.run_sync(function, abandon_on_cancel=True)
         return await value if inspect.isawaitable(value) else value
     assert scope.cancelled_caught
     raise ToolError(f"The tool did not finish within {seconds:g} seconds.")
+
+
+def _called(function: Callable[[], object]) -> object:
+    """Call a sync function, and have all that a generator gives: it too may block its thread."""
+    value = function()
+    return list(value) if inspect.isgenerator(value) else value
 
 
 def _bound(
@@ -128,15 +134,17 @@ def _limited(parts: list[ResultPart], tool: AnyTool) -> Iterator[ResultPart]:
 def _text_of(value: object) -> str:
     if isinstance(value, str):
         return value
-    from pydantic_core import PydanticSerializationError, to_json
+    from pydantic_core import to_jsonable_python
 
     try:
-        return to_json(value).decode()
-    except PydanticSerializationError as error:
+        return dump(to_jsonable_python(value)).decode()
+    except ValueError as error:  # of pydantic, and of names and bytes that are no UTF-8
         raise ToolError(f"The tool gave a result that JSON cannot hold: {error}") from error
 
 
 def _cut(text: str, most: int) -> str:
+    """Give text that UTF-8 can hold, as names of files may not be, and at most so much of it."""
+    sound = str(mended(text[:most]))
     if len(text) <= most:
-        return text
-    return f"{text[:most]}\n[cut: the first {most} of {len(text)} characters]"
+        return sound
+    return f"{sound}\n[cut: the first {most} of {len(text)} characters]"

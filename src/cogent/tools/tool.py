@@ -62,7 +62,7 @@ class Tool(Generic[P, R]):
     without waiting for it.
 
     It gives a string, what JSON can hold, or an `ImagePart`, `AudioPart` or `FilePart` that the
-    model is shown; or a list or tuple of these, in order.
+    model is shown; or a list or tuple of these, in order, or a generator that gives them.
 
     Args:
         function: What it does. Name, description and parameters are read from its signature and
