@@ -82,6 +82,7 @@ BEGUN = [read, sends(PREAMBLE, said("Hel"))]
 TOLD = sends(*events("Hel", "lo"))
 UNTIL_CLOSED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"
 INTERIM = b"HTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n"
+# An answer that its connection ends with says so, or the next try may still be sent on it.
 BUSY = b'{"error": {"type": "overloaded_error", "message": "too much to do"}}'
 PAGE = b"<!doctype html><title>Sign in</title>"
 JITTER = random.Random(25)
@@ -187,12 +188,20 @@ BODIES = {
 IN_PLACE_OF_ANSWERS = {
     "a web page": Case((32,), [[read, send(document(200, PAGE))]], error=BadResponse),
     "an error as JSON": Case(
-        (32,), [[read, send(document(200, BUSY)), fin]], error=Overloaded, tries=3
+        (32,),
+        [[read, send(document(200, BUSY, connection="close")), fin]],
+        error=Overloaded,
+        tries=3,
     ),
-    "nothing": Case((32,), [[read, send(document(200, b"")), fin]], error=StreamTruncated, tries=3),
+    "nothing": Case(
+        (32,),
+        [[read, send(document(200, b"", connection="close"))]],
+        error=StreamTruncated,
+        tries=3,
+    ),
     "204": Case(
         (32,),
-        [[read, send(b"HTTP/1.1 204 No Content\r\n\r\n"), fin]],
+        [[read, send(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n"), fin]],
         error=StreamTruncated,
         tries=3,
     ),
