@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run.steps": DATA
     | {"call.model_call", "exchange", "run.caller", "run.loop", "tools.batch"}
     | {"tools.run_context"},
-    "run.stream": DATA | {"call.content", "exchange", "run.loop", "run.steps"},
+    "run.stream": DATA | {"call.clock", "call.content", "exchange", "run.loop", "run.steps"},
     "run.sync": DATA | {"model", "run.stream"},
     # structured output
     "output": set(),
@@ -68,10 +68,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "auth": {"errors", "exchange", "providers"},
     "aws": {"errors", "exchange", "providers"},
     "call": set(),
+    "call.clock": set(),
     "call.drain": {"errors", "exchange"},
     "call.model_call": DATA
-    | {"call.answer", "call.content", "call.deadlines", "call.drain", "call.refusal"}
-    | {"call.retry", "call.shared", "call.tries", "exchange", "providers", "rate_limit", "wire"},
+    | {"call.answer", "call.clock", "call.content", "call.deadlines", "call.drain"}
+    | {"call.refusal", "call.retry", "call.shared", "call.tries", "exchange", "providers"}
+    | {"rate_limit", "wire"},
     "call.refusal": {"call.deadlines", "call.retry", "errors", "exchange", "wire"},
     "call.shared": {"call.model_call", "call.quota"},
     "call.tries": {"auth", "call.deadlines", "call.retry", "call.shared", "errors", "exchange"}

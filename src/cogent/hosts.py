@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import ip_address
 
 __all__ = ("is_loopback",)
 
 
+@lru_cache
 def is_loopback(host: str | None) -> bool:
     """Tell whether a host is this machine, by its name or address alone; no name is looked up.
 

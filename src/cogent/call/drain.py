@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-
 from ..errors import ProviderError
 from ..exchange import DeadlineReached, Interrupted
 
@@ -19,13 +17,17 @@ DRAIN_BYTES = 64 * 1024
 """How long, and for how much, the rest of a body is read."""
 
 
-async def drain(exchange: Exchange) -> None:
+async def drain(exchange: Exchange, now: float) -> None:
     """Read what is left of a body, so that its connection may be used again.
 
     Bounded in time and in bytes; cancelled, it leaves the connection to be closed.
+
+    Args:
+        exchange: Whose body it is.
+        now: The moment, in ``anyio.current_time()``.
     """
     left = DRAIN_BYTES
-    deadline = anyio.current_time() + DRAIN_SECONDS
+    deadline = now + DRAIN_SECONDS
     try:
         while left > 0:
             data = await exchange.receive(deadline)

@@ -10,7 +10,6 @@ import time
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio.lowlevel import current_token
 
 from ..chunks import RetryChunk
 from ..errors import APIError, ConnectFailed, ProviderError, StreamInterrupted
@@ -20,6 +19,7 @@ from ..messages import Message
 from ..rate_limit import rate_limit
 from ..wire.failure import request_id
 from .answer import AnswerReader
+from .clock import clock
 from .content import any_content, any_visible
 from .deadlines import Deadlines
 from .drain import drain
@@ -91,7 +91,7 @@ class ModelCall:
         self._reader: AnswerReader | None = None
         self._phase = "headers"
         self._feed: Callable[[bytes], list[Chunk]]  # of the reader, until the answer is settled
-        self._now = _clock()
+        self._now = clock()
 
     @property
     def delivered(self) -> bool:
@@ -174,7 +174,7 @@ class ModelCall:
         self._shared.unknown_events += self.decoder.ignored
         try:
             if self.decoder.ended:
-                await drain(exchange)
+                await drain(exchange, self._now())
         finally:
             await exchange.aclose()
 
@@ -183,7 +183,7 @@ class ModelCall:
         if self.decoder.raw_finish_reason is not None:
             return reader.close(clean=False)
         if isinstance(error, DeadlineReached):
-            raise self._deadlines.passed(anyio.current_time()) from None
+            raise self._deadlines.passed(self._now()) from None
         raise error
 
     async def _open(self) -> None:
@@ -209,7 +209,7 @@ class ModelCall:
             self._shared.open.add(self)
             head = await exchange.head(self._deadlines.next())
         except DeadlineReached:
-            raise self._deadlines.passed(anyio.current_time()) from None
+            raise self._deadlines.passed(self._now()) from None
         self.headers = head.headers
         self.rate_limit = rate_limit(head.headers, time.time())
         self._phase = "first content"
@@ -227,7 +227,7 @@ class ModelCall:
         delay = None if tries is None else tries.again(error, self.attempts, self._deadlines)
         if delay is None:
             raise error
-        self._pause_until = anyio.current_time() + delay
+        self._pause_until = self._now() + delay
         self._reader = None
         return RetryChunk(attempt=self.attempts, delay=delay, error=str(error))
 
@@ -237,7 +237,7 @@ class ModelCall:
         error.phase = "connect" if isinstance(error, ConnectFailed) else self._phase
         error.attempt = self.attempts
         if self._deadlines.began is not None:
-            error.elapsed = anyio.current_time() - self._deadlines.began
+            error.elapsed = self._now() - self._deadlines.began
         error.request_id = error.request_id or request_id(self.headers)
         error.headers = self.headers
         error.rate_limit = self.rate_limit
@@ -275,10 +275,3 @@ class ModelCall:
             "request_id": request_id(self.headers),
             "attempts": self.attempts,
         }
-
-
-def _clock() -> Callable[[], float]:
-    """Give ``anyio.current_time`` of this event loop, looked up once; asyncio's loops have it."""
-    token = current_token()
-    clock: Callable[[], float] = token.backend_class.current_time
-    return getattr(token.native_token, "time", clock)

@@ -42,6 +42,5 @@ def check_allowed(url: str) -> None:
     Raises:
         UsageError: Requests are forbidden, and it would leave this machine.
     """
-    host = urlsplit(url).hostname
-    if _forbidden and not is_loopback(host):
+    if _forbidden and not is_loopback(host := urlsplit(url).hostname):
         raise UsageError(f"a call to {host} was about to be made, and requests are forbidden")

@@ -95,7 +95,7 @@ class Provider:
             ConfigurationError: No address or no key; the message names the variable to set.
         """
         base = base_url or self._base_url()
-        self._check(base, "base_url" if base_url else self.base_url_env or "base_url")
+        _check(self.name, base, "base_url" if base_url else self.base_url_env or "base_url")
         route = self.dialect.route(model, stream)
         url = self.locate(base, route, model) if self.locate else _joined(base, route)
         headers = {
@@ -130,19 +130,6 @@ class Provider:
             raise ConfigurationError(f"{self.name} has no address: give base_url={variable}")
         return self.base_url
 
-    def _check(self, base: str, source: str) -> None:
-        """Refuse what is no address to send a key to."""
-        if "@" in base.split("://")[-1].split("/")[0]:
-            raise ConfigurationError(
-                f"the base_url of {self.name} holds a user name or password, which logs would "
-                "show: send it in a header, with auth="
-            )
-        parts = split(base, source)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(
-                f"{source} must be an http or https URL: scheme, host and path"
-            )
-
     def _credential(self, api_key: Secret | None) -> tuple[Credential, Secret | None]:
         """Find the key, and how it is sent."""
         # A key that is given is a key; tokens, which have a scheme, come from the environment.
@@ -162,6 +149,19 @@ class Provider:
 def _environment(variable: str) -> str:
     """Read a variable; an empty one counts as unset."""
     return os.environ.get(variable, "").strip()
+
+
+@lru_cache
+def _check(name: str, base: str, source: str) -> None:
+    """Refuse what is no address to send a key to."""
+    if "@" in base.split("://")[-1].split("/")[0]:
+        raise ConfigurationError(
+            f"the base_url of {name} holds a user name or password, which logs would show: send it "
+            "in a header, with auth="
+        )
+    parts = split(base, source)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError(f"{source} must be an http or https URL: scheme, host and path")
 
 
 @lru_cache

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic
 
 import anyio
 
+from ..call.clock import clock
 from ..call.content import any_content
 from ..chunks import Chunk
 from ..errors import LimitExceeded, ProviderError, RunError, UsageError
@@ -20,6 +21,7 @@ from ..exchange import Interrupted
 from ..response import OutputT_co, Response, total_usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Self
 
@@ -51,6 +53,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         self._steps = steps
         self._ready: list[Chunk] = []  # last one first; an empty deque takes 760 bytes
         self._handed = 0
+        self._now: Callable[[], float] = anyio.current_time
         self._began: float | None = None
         self._first: float | None = None
         self._elapsed = 0.0  # when the last turn ended
@@ -254,7 +257,8 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
 
     async def _step(self) -> list[Chunk]:
         if self._began is None:
-            self._began = anyio.current_time()
+            self._now = clock()
+            self._began = self._now()
         seconds = self._steps.caller.total_seconds
         if seconds is None:
             return await self._steps.step()
@@ -265,7 +269,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
     def _note_time(self, chunks: list[Chunk]) -> None:
         """Take the time of the first chunk, and of the last one of a turn."""
         assert self._began is not None
-        self._elapsed = anyio.current_time() - self._began
+        self._elapsed = self._now() - self._began
         if self._first is None and chunks[0].kind != "retry":
             self._first = self._elapsed
 
@@ -295,7 +299,7 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
         if self._closed:
             return
         self._closed = True
-        with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+        with anyio.CancelScope(deadline=self._now() + CLOSE_SECONDS, shield=True):
             await self._steps.aclose()
 
 
