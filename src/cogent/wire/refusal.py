@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, quoted
+from ..messages import OpaquePart, ToolResultPart
 
 if TYPE_CHECKING:
-    from ..messages import Part
+    from ..messages import Message, Part
     from .dialect import Request
 
-__all__ = ("refuse", "refused", "unsupported")
+__all__ = ("refuse", "refused", "unsupported", "without_foreign")
 
 
 def refuse(request: Request, api: str, *settings: str) -> None:
@@ -22,6 +25,30 @@ def refuse(request: Request, api: str, *settings: str) -> None:
     for name in settings:
         if getattr(request.settings, name) is not None:
             raise unsupported(request, f"{api} has no {name}; leave it unset")
+
+
+def without_foreign(request: Request, dialect: str, api: str) -> Request:
+    """Leave out what a model did on another provider's side: only that one understands it.
+
+    Raises:
+        ConfigurationError: The user or a tool shows such a thing, which is not dropped.
+    """
+    messages = [_own(message, dialect, request.provider, api) for message in request.messages]
+    return replace(request, messages=messages)
+
+
+def _own(message: Message, dialect: str, provider: str | None, api: str) -> Message:
+    said = message.role == "assistant"
+    elsewhere = said and not message.came_from(dialect, provider)
+
+    def foreign(part: Part) -> bool:
+        return isinstance(part, OpaquePart) and (elsewhere or part.dialect != dialect)
+
+    parts = tuple(part for part in message.parts if not (said and foreign(part)))
+    results = (part.parts for part in parts if isinstance(part, ToolResultPart))
+    for part in filter(foreign, chain(parts, *results)):
+        raise refused(part, api)
+    return message if len(parts) == len(message.parts) else replace(message, parts=parts)
 
 
 def refused(part: Part, api: str, mend: str = "leave it out") -> ConfigurationError:
