@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, quoted
@@ -39,16 +38,18 @@ def without_foreign(request: Request, dialect: str, api: str) -> Request:
 
 def _own(message: Message, dialect: str, provider: str | None, api: str) -> Message:
     said = message.role == "assistant"
-    elsewhere = said and not message.came_from(dialect, provider)
-
-    def foreign(part: Part) -> bool:
-        return isinstance(part, OpaquePart) and (elsewhere or part.dialect != dialect)
-
-    parts = tuple(part for part in message.parts if not (said and foreign(part)))
-    results = (part.parts for part in parts if isinstance(part, ToolResultPart))
-    for part in filter(foreign, chain(parts, *results)):
-        raise refused(part, api)
-    return message if len(parts) == len(message.parts) else replace(message, parts=parts)
+    known = dialect if not said or message.came_from(dialect, provider) else None
+    foreign = [
+        shown
+        for part in message.parts
+        for shown in (part.parts if isinstance(part, ToolResultPart) else (part,))
+        if isinstance(shown, OpaquePart) and shown.dialect != known
+    ]
+    if not foreign:
+        return message
+    if not said:
+        raise refused(foreign[0], api)
+    return replace(message, parts=tuple(part for part in message.parts if part not in foreign))
 
 
 def refused(part: Part, api: str, mend: str = "leave it out") -> ConfigurationError:
