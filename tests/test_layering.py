@@ -45,9 +45,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "run.fallback": {"errors", "model"},
     "run.options": {"run.fallback", "settings"},
     "run.steps": DATA
-    | {"call.model_call", "exchange", "run.caller", "run.loop", "tools.batch"}
+    | {"call.model_call", "exchange", "run.actions", "run.caller", "run.loop", "tools.batch"}
     | {"tools.run_context"},
-    "run.stream": DATA | {"call.clock", "call.content", "exchange", "run.loop", "run.steps"},
+    "run.stream": DATA | {"call.clock", "call.content", "exchange", "run.actions", "run.steps"},
     "run.sync": DATA | {"model", "run.stream"},
     # structured output
     "output": set(),
@@ -100,8 +100,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "providers": {"errors", "hosts", "providers", "wire"},
     "rate_limit": set(),
     "response": {"chunks", "errors", "messages", "rate_limit"},
+    "run.actions": {"chunks", "errors", "messages"},
     "run.limits": {"errors"},
-    "run.loop": {"chunks", "errors", "messages", "response", "run.limits"},
+    "run.loop": {"chunks", "errors", "messages", "response", "run.actions", "run.limits"},
     "run.pending": {"chunks", "errors", "messages", "response", "wire"},
     "settings": {"errors"},
     "trim": {"errors", "messages"},
@@ -111,7 +112,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 PURE = {"call.answer", "call.content", "call.deadlines", "call.quota", "call.retry", "chunks"}
 PURE |= {"errors", "exchange.body", "exchange.content_coding", "framing", "history"}
 PURE |= {"messages", "output.partial_json", "output.strict_schema", "rate_limit", "response"}
-PURE |= {"hosts", "lazy_names", "run.limits", "run.loop", "run.pending", "settings", "trim", "wire"}
+PURE |= {"hosts", "lazy_names", "run.actions", "run.limits", "run.loop", "run.pending", "settings"}
+PURE |= {"trim", "wire"}
 HTTP_LIBRARIES = {"httpx", "httpx2", "httpcore", "h2"}
 KNOW_HTTP_LIBRARIES = {Path("exchange/own_client.py"), Path("exchange/network.py")}
 

@@ -66,7 +66,10 @@ class BearerToken:
 
     async def __call__(self, call: Call, *, rejected: bool) -> Mapping[str, str]:
         """Give the ``authorization`` header."""
-        async with self._locks.setdefault(current_token().native_token, anyio.Lock()):
+        loop = current_token().native_token
+        if loop not in self._locks:
+            self._locks[loop] = anyio.Lock()
+        async with self._locks[loop]:
             fetched = self._fetched
             if rejected or fetched is None or time.time() > fetched[1] - EXPIRY_MARGIN:
                 token, expires, *_ = await self._fetch()

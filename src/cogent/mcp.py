@@ -78,15 +78,8 @@ async def mcp_tools(
     if find_spec("mcp") is None:
         raise ConfigurationError("mcp_tools needs mcp: pip install 'cogent-stream[mcp]'")
     listed = await _list(server)
-    if only is not None:
-        names = [each.name for each in listed]
-        if unknown := sorted(set(only).difference(names)):
-            raise ConfigurationError(
-                f"only=: the MCP server has no tool {', '.join(unknown)}; it has {', '.join(names)}"
-            )
-        listed = [each for each in listed if each.name in only]
     tools: dict[str, AnyTool] = {}
-    for each in listed:
+    for each in listed if only is None else _chosen(listed, only):
         name = re.sub(r"[^A-Za-z0-9_-]", "_", prefix + each.name)[:64]
         if name in tools:
             raise ConfigurationError(
@@ -119,6 +112,15 @@ async def _list(server: Client | ClientSession) -> list[types.Tool]:
         if cursor is None:
             return tools
     raise ConfigurationError(f"the MCP server's list of tools has not ended on page {_MAX_PAGES}")
+
+
+def _chosen(listed: list[types.Tool], only: Collection[str]) -> list[types.Tool]:
+    names = [each.name for each in listed]
+    if unknown := sorted(set(only).difference(names)):
+        raise ConfigurationError(
+            f"only=: the MCP server has no tool {', '.join(unknown)}; it has {', '.join(names)}"
+        )
+    return [each for each in listed if each.name in only]
 
 
 def _caller(server: Client | ClientSession, name: str) -> Callable[..., Awaitable[object]]:

@@ -186,7 +186,7 @@ async def test_an_answer_before_the_request_is_sent(serve, certificates, tls, st
 
 async def test_an_early_refusal_whose_body_does_not_end(serve, transport, monkeypatch):
     """Its status is told, though neither the request is sent nor the body comes."""
-    monkeypatch.setattr("cogent.exchange.direct_head.EARLY_SECONDS", 0.01)
+    monkeypatch.setattr("cogent.exchange.direct_head.ERROR_BODY_SECONDS", 0.01)
     early = document(429, b"too", content_length="9")
     server = serve(
         [lambda connection: connection._more(), send(early), hold(gate := threading.Event())]

@@ -10,8 +10,9 @@ from cogent.chunks import ToolCall
 from cogent.errors import OutputInvalid
 from cogent.messages import Message, ToolCallPart, ToolResultPart, assistant, user
 from cogent.response import Response, Turn, conversation
+from cogent.run.actions import CallModel, Finish, RunTools, Stop
 from cogent.run.limits import Limits
-from cogent.run.loop import CallModel, Finish, Loop, RunTools, Stop, Verdict
+from cogent.run.loop import Loop, Verdict
 
 
 def test_begins_with_the_model():

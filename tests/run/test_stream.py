@@ -15,8 +15,9 @@ from cogent import (
 )
 from cogent.exchange import Head
 from cogent.messages import Message, TextPart, user
+from cogent.run.actions import CallModel, Finish
 from cogent.run.caller import Caller
-from cogent.run.loop import CallModel, Finish, Loop
+from cogent.run.loop import Loop
 from cogent.run.steps import Steps
 from cogent.run.stream import RunStream
 

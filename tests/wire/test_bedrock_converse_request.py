@@ -181,21 +181,19 @@ def test_what_must_come_back_goes_to_its_own_provider_only():
         ReasoningPart("unsigned"),
         ReasoningPart(redacted="eA=="),
         cited,
+        OpaquePart(NAME, {"searchResult": {}}),
     )
     own = encoded(Message("assistant", parts, NAME, "bedrock"), provider="bedrock")
     assert own["messages"][0]["content"] == [
         {"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}},
         {"reasoningContent": {"redactedContent": "eA=="}},
         {"citationsContent": {"content": [{"text": "So."}], "citations": [{"title": "T"}]}},
+        {"searchResult": {}},
     ]
     for about in ({"provider": "another"}, {"dialect": "anthropic"}, {"dialect": None}):
         message = Message("assistant", parts, **{"dialect": NAME, "provider": "bedrock", **about})
         assert encoded(message, provider="bedrock")["messages"][0]["content"] == [{"text": "So."}]
-    mine, foreign = OpaquePart(NAME, {"searchResult": {}}), OpaquePart("anthropic", {"type": "x"})
-    assert blocks(mine, foreign, RefusalPart("No."), role="assistant") == [
-        {"searchResult": {}},
-        {"text": "No."},
-    ]
+    assert blocks(RefusalPart("No."), role="assistant") == [{"text": "No."}]
 
 
 @pytest.mark.parametrize("call_id", ["", "a/b", "a b", "x" * 65, "naïve"])

@@ -61,7 +61,7 @@ def test_parse_arguments(text, expected):
     [
         ('{"a": 1.0, "a":2}', '{"a": 1.0, "a":2}'),  # as received
         (" \n\t", "{}"),
-        ('{"a": 1}{"a": 1}', '{"a":1}'),
+        ('{"a": 1.0}{"a": 1.0}', '{"a": 1.0}'),
         ('{"a": NaN}', '{"a":null}'),
         ('{"a": "\\ud83d x"}', '{"a":"\ufffd x"}'),
         ('{"a": "\ud83d x"}', '{"a":"? x"}'),
@@ -80,6 +80,22 @@ def test_arguments_are_held_to_their_limit():
     with pytest.raises(ArgumentsTooLarge, match=r"'write'.*10 characters"):
         call.write_arguments("z", 10)
     assert call.text == "xxxxxxyyyy"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        (('{"a":1}', '{"a":1}'), '{"a":1}'),
+        (('{"a":', '{"a":', "1}}"), '{"a":{"a":1}}'),
+    ],
+)
+def test_a_piece_that_is_all_of_the_arguments_is_dropped(pieces, text):
+    call, custom = block("call"), block("call", custom=True)
+    for piece in pieces:
+        call.write_arguments(piece, 100)
+        custom.write_arguments(piece, 100)
+    assert call.text == text
+    assert custom.text == "".join(pieces)
 
 
 def test_a_block_can_be_written_anew():

@@ -117,7 +117,7 @@ def test_a_document_has_the_arguments_that_were_read():
     calls = [ToolCall("c", "f", 2 * '{"a": 1}', {"a": 1}), ToolCall("d", "f", '{"a"', None)]
     wire = OPENAI_CHAT.encoder().encode_document([TurnChunk(tool_calls=calls)])
     (turn,) = [c for c in OPENAI_CHAT.decoder().decode_document(wire) if c.kind == "turn"]
-    assert [call.arguments_json for call in turn.tool_calls] == ['{"a":1}', '{"a"']
+    assert [call.arguments_json for call in turn.tool_calls] == ['{"a": 1}', '{"a"']
 
 
 def test_keep_alives_change_nothing():

@@ -143,9 +143,13 @@ def test_what_only_another_provider_knows_is_refused(dialect):
     for message in (Message("user", (foreign,)), Message("tool", (result,))):
         with pytest.raises(ConfigurationError, match="no such opaque part"):
             encoded(dialect, message)
-    written = dump(encoded(dialect, Message("assistant", (TextPart("Hi."), foreign), "other")))
-    assert b"Hi." in written
-    assert b'"x"' not in written
+    mine = OpaquePart(dialect, {"type": "x"})
+    for part, provider in ((foreign, "me"), (foreign, "another"), (mine, "another")):
+        message = Message("assistant", (TextPart("Hi."), part), dialect, provider)
+        request = Request(model="m", messages=(message,), provider="me")
+        written = dump(DIALECTS[dialect].encode_request(request, QUIRKS))
+        assert b"Hi." in written
+        assert b'"x"' not in written
 
 
 @pytest.mark.parametrize("dialect", ["openai-chat", "ollama"])

@@ -10,6 +10,7 @@ import anyio
 
 from ..errors import BadResponse, ProviderError, quoted
 from ..exchange import DeadlineReached
+from ..exchange.rules import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
 from ..wire.failure import http_error
 from .retry import retry_after
 
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from .deadlines import Deadlines
 
 __all__ = ("read_refusal",)
-
-ERROR_BODY_BYTES = 64 * 1024
-ERROR_BODY_SECONDS = 5.0
-"""How much of the body of an HTTP error is read, and how long it is waited for."""
 
 
 async def read_refusal(exchange: Exchange, head: Head, deadlines: Deadlines) -> ProviderError:

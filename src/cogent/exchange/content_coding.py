@@ -14,7 +14,6 @@ from ..errors import BadResponse, StreamInterrupted, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import NoReturn
 
 __all__ = ("Content",)
 
@@ -42,11 +41,19 @@ class Content:
         packed: It has to be unpacked, so one `take` may not give all that came.
     """
 
-    __slots__ = ("_decoder", "_left", "packed")
+    __slots__ = ("_decoder", "_left", "_refused", "packed")
 
     def __init__(self, headers: Mapping[str, str]) -> None:
-        self._decoder = _decoder_for(headers)
-        self.packed = self._decoder is not None
+        encoding = headers.get("content-encoding", "identity").lower()
+        self.packed = encoding in ("gzip", "deflate")
+        self._decoder = _Decoder() if self.packed else None
+        self._refused = ""  # why it is not to be read
+        if {"content-length", "transfer-encoding"} <= headers.keys():
+            # RFC 9112, section 6.3: so answers are smuggled.
+            self._refused = "the answer tells its length in two ways, as chunks and as a number"
+        elif not self.packed and encoding not in ("", "identity"):
+            told = quoted(encoding)
+            self._refused = f"the answer is encoded as {told}, which was not asked for"
         self._left = MAX_BODY_BYTES
 
     def take(self, data: bytes) -> bytes:
@@ -57,6 +64,8 @@ class Content:
                 encoding that was not asked for. Their status may be all that is wanted.
             zlib.error: It is neither gzip nor zlib, or damaged.
         """
+        if self._refused:
+            raise BadResponse(self._refused)
         if self._decoder is not None:
             data = self._decoder.step(data)
         self._left -= len(data)
@@ -76,32 +85,6 @@ class Content:
         """
         if self._decoder is not None:
             self._decoder.close()
-
-
-def _decoder_for(headers: Mapping[str, str]) -> _Decoder | _Refusal | None:
-    if {"content-length", "transfer-encoding"} <= headers.keys():
-        # RFC 9112, section 6.3: so answers are smuggled.
-        return _Refusal("the answer tells its length in two ways, as chunks and as a number")
-    encoding = headers.get("content-encoding", "identity").lower()
-    if encoding in ("gzip", "deflate"):
-        return _Decoder()
-    if encoding in ("", "identity"):
-        return None
-    return _Refusal(f"the answer is encoded as {quoted(encoding)}, which was not asked for")
-
-
-class _Refusal:
-    """Stands in for what would unpack a body that is not to be read."""
-
-    def __init__(self, told: str) -> None:
-        self._told = told
-
-    def step(self, data: bytes) -> NoReturn:
-        """Refuse."""
-        raise BadResponse(self._told)
-
-    def close(self) -> None:
-        """Refuse nothing: the body was empty, or not looked at."""
 
 
 class _Decoder:

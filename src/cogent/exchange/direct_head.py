@@ -13,6 +13,7 @@ import h11
 from .body import body_of
 from .direct_pool import Origin
 from .faults import malformed
+from .rules import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
@@ -27,10 +28,6 @@ MAX_HEAD_BYTES = 100 * 1024
 
 SENT_AT_ONCE = 16 * 1024
 """Most bytes of a request that a socket takes before the server has read any."""
-
-EARLY_BYTES = 64 * 1024
-EARLY_SECONDS = 5.0
-"""How much is read, and how long, of a refusal that comes before the request is sent."""
 
 _PORTS = {"http": 80, "https": 443}
 _FRAMING = {"content-length", "transfer-encoding"}
@@ -131,10 +128,10 @@ async def _ask_at_length(stream: ByteStream, parser: h11.Connection, request: by
 async def _read_early(stream: ByteStream, answer: Answer) -> None:
     """Read what a refusal says, for once the write is given up the stream may be of no more use."""
     with (
-        anyio.move_on_after(EARLY_SECONDS),
+        anyio.move_on_after(ERROR_BODY_SECONDS),
         suppress(anyio.EndOfStream, anyio.BrokenResourceError),  # whoever reads on is told
     ):
-        while not answer.body.over and len(answer.begun) < EARLY_BYTES:
+        while not answer.body.over and len(answer.begun) < ERROR_BODY_BYTES:
             answer.begun += answer.body.feed(await stream.receive())
 
 

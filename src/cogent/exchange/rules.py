@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("CLOSE_SECONDS", "illegal_header")
+__all__ = ("CLOSE_SECONDS", "ERROR_BODY_BYTES", "ERROR_BODY_SECONDS", "illegal_header")
 
 CLOSE_SECONDS = 2.0
 """Most time that closing a connection may take."""
+
+ERROR_BODY_BYTES = 64 * 1024
+ERROR_BODY_SECONDS = 5.0
+"""How much of the body of an HTTP error is read, and how long it is waited for."""
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e]*")

@@ -12,16 +12,18 @@ from ..chunks import NoticeChunk
 from ..errors import LimitExceeded, ToolFailed
 from ..messages import system
 from ..response import NO_OUTPUT, Turn, conversation
+from .actions import CallModel, Finish, RunTools, Stop
 from .limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from ..chunks import FinishReason, ToolCall
-    from ..errors import OutputInvalid, RunError
+    from ..chunks import ToolCall
+    from ..errors import OutputInvalid
     from ..messages import Message, ToolResultPart
+    from .actions import Action
 
-__all__ = ("Action", "CallModel", "Finish", "Handling", "Loop", "RunTools", "Stop", "Verdict")
+__all__ = ("Handling", "Loop", "Verdict")
 
 Handling: TypeAlias = Literal["run", "approve", "leave"]
 """What is done with calls of a tool: run it, run it once approved, or leave it to the caller."""
@@ -30,55 +32,6 @@ _UNLIMITED = Limits(turns=None)
 
 REPEATED = 3
 """The same call for the third time in a run is worth a notice."""
-
-
-@dataclass(frozen=True, slots=True)
-class CallModel:
-    """Call the model with these messages.
-
-    Attributes:
-        messages: The conversation.
-        notice: What the reader is told first.
-    """
-
-    messages: tuple[Message, ...]
-    notice: NoticeChunk | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunTools:
-    """Run these calls, side by side.
-
-    Attributes:
-        calls: The calls.
-        repeated: Those of them that the run has seen before, often enough to be noticed.
-    """
-
-    calls: tuple[ToolCall, ...]
-    repeated: tuple[ToolCall, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """The run is over.
-
-    Attributes:
-        reason: Why.
-        pending: The calls that wait for an approval, or for the caller to run them.
-    """
-
-    reason: FinishReason
-    pending: tuple[ToolCall, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The run must not go on."""
-
-    error: RunError
-
-
-Action: TypeAlias = CallModel | RunTools | Finish | Stop
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ..errors import ProviderError
 from ..exchange import Interrupted, Wait
 from ..response import Turn
 from ..tools.run_context import RunContext
-from .loop import CallModel, Finish, RunTools, Stop
+from .actions import CallModel, Finish, RunTools, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from ..chunks import Chunk
     from ..messages import Message
     from ..tools.batch import ToolBatch
+    from .actions import Action
     from .caller import Caller
-    from .loop import Action, Loop
+    from .loop import Loop
 
 __all__ = ("Steps",)
 

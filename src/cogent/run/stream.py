@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from ..chunks import FinishReason, Metadata, TurnChunk
-    from .loop import Finish
+    from .actions import Finish
     from .steps import Steps
 
 __all__ = ("RunStream", "TextStream")

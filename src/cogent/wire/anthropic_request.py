@@ -27,7 +27,7 @@ from ..messages import (
 )
 from .blocks import parse_arguments
 from .fields import Object, dump
-from .refusal import refuse, refused, unsupported
+from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import contents, media_apart
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     """
     settings = request.settings
     refuse(request, "Anthropic", *_UNKNOWN)
+    request = without_foreign(request, _NAME, "Anthropic")
     body: dict[str, object] = {
         "model": request.model,
         "max_tokens": _encode_limit(request, quirks),
@@ -156,8 +157,6 @@ def _blocks(message: Message, request: Request) -> list[Object]:
             if blocks:
                 blocks[-1] = {**blocks[-1], "cache_control": mark}
             continue
-        if isinstance(part, OpaquePart) and message.role == "assistant" and not own:
-            continue  # sealed for another provider
         block = encode_part(part, own=own)
         if block:
             blocks.append(block)
@@ -190,7 +189,7 @@ def encode_part(part: Part, *, own: bool) -> Object:
             shown = [block for inner in contents(part) if (block := encode_part(inner, own=own))]
             result["content"] = shown if part.parts else part.result
             return {**result, "is_error": True} if part.is_error else result
-        case OpaquePart(dialect="anthropic"):
+        case OpaquePart():
             return dict(part.data)
         case RefusalPart():
             return {"type": "text", "text": part.text} if part.text else {}

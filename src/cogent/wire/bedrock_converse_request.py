@@ -27,7 +27,7 @@ from ..messages import (
 from .bedrock_converse_media import encode_media
 from .blocks import parse_arguments
 from .fields import Object, dump, items, obj
-from .refusal import refuse, refused, unsupported
+from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import media_apart
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     """
     settings = request.settings
     refuse(request, "Bedrock", *_UNKNOWN)
+    request = without_foreign(request, _NAME, "Bedrock")
     body: dict[str, object] = {"messages": _messages(request)}
     instructions = [
         block
@@ -160,13 +161,7 @@ def _holds(result: ToolResultPart, part: Medium) -> bool:
 
 def _blocks(message: Message, request: Request) -> list[Object]:
     own = message.came_from(_NAME, request.provider)
-    parts = [part for part in message.parts if message.role != "assistant" or not _sealed(part)]
-    return [block for part in parts if (block := _encode_part(part, own=own))]
-
-
-def _sealed(part: Part) -> bool:
-    """Tell whether a part is of what another provider did on its side."""
-    return isinstance(part, OpaquePart) and part.dialect != _NAME
+    return [block for part in message.parts if (block := _encode_part(part, own=own))]
 
 
 def _encode_part(part: Part, *, own: bool) -> Object:
@@ -197,7 +192,7 @@ def _encode_part(part: Part, *, own: bool) -> Object:
             return {"toolUse": {**call, "input": arguments}}
         case ToolResultPart():
             return {"toolResult": _encode_result(part)}
-        case OpaquePart(dialect="bedrock-converse"):
+        case OpaquePart():
             return dict(part.data)
         case _:
             raise refused(part, "Bedrock")

@@ -107,7 +107,7 @@ class Block:
             ArgumentsTooLarge: The whole is over ``limit`` characters.
         """
         size = len(fragment)
-        if 0 < size == self.size and self._is_all_again(fragment):
+        if 0 < size == self.size and not self.custom and _once(self.text + fragment) == self.text:
             return ""
         self.size += size
         if self.size > limit:
@@ -117,11 +117,6 @@ class Block:
             )
         self.write(fragment)
         return fragment
-
-    def _is_all_again(self, fragment: str) -> bool:
-        """Tell whether a piece is all that was written, and that is a whole JSON object."""
-        same = "}" in fragment and not self.custom and fragment == self.text
-        return same and parse_arguments(fragment) is not None
 
     def clear(self) -> None:
         """Forget what was written."""
@@ -133,25 +128,31 @@ class Block:
 def parse_arguments(text: str) -> Mapping[str, object] | None:
     """Parse the argument text of a call; ``None`` if it is not one JSON object."""
     text = text.strip()
-    if not text:
-        return {}
-    # Broken gateways send the whole text once more at the end.
-    half = text[: len(text) // 2]
-    for document in (text, half) if half + half == text else (text,):
-        with suppress(ProtocolError):
-            value = mended(loads(document.encode("utf-8", "replace"), mode="tolerant"))
-            if isinstance(value, dict):
-                return value
+    return _parsed(_once(text)) if text else {}
+
+
+def _parsed(text: str) -> Mapping[str, object] | None:
+    with suppress(ProtocolError):
+        value = mended(loads(text.encode("utf-8", "replace"), mode="tolerant"))
+        if isinstance(value, dict):
+            return value
     return None
+
+
+def _once(text: str) -> str:
+    """Give one half of what is a JSON object twice: broken gateways end a call with all of it."""
+    half = text[: len(text) // 2]
+    return half if half + half == text and _parsed(half) is not None else text
 
 
 def sound_arguments(text: str) -> str | None:
     """Give the argument text of a call for those who parse it again.
 
     Returns:
-        The text as received where it is sound JSON, else what `parse_arguments` reads of it,
-        written anew (``{}`` for no text); ``None`` if it is not one JSON object.
+        The text as received where it is sound JSON, once or twice, else what `parse_arguments`
+        reads of it, written anew (``{}`` for no text); ``None`` if it is not one JSON object.
     """
+    text = _once(text)
     with suppress(ProtocolError, UnicodeEncodeError):
         if isinstance(loads(text.encode()), dict):
             return text

@@ -114,10 +114,8 @@ def _user_part(part: Part) -> Object:
             return _media(part, part.data, part.media_type)
         case FilePart():
             return _media(part, part.data, part.media_type or "application/pdf", part.url)
-        case OpaquePart(dialect="gemini"):
-            return dict(part.data)
         case OpaquePart():
-            raise refused(part, "Gemini")
+            return dict(part.data)
         case _:
             return {}
 
@@ -161,8 +159,6 @@ def _assistant_part(part: Part, *, own: bool) -> Object:
             if own and "id" in part.echo:
                 call["id"] = part.echo["id"]
             return {"functionCall": call, **_signature(part.echo, own=own)}
-        case OpaquePart():
-            return dict(part.data) if own and part.dialect == _NAME else {}
         case _:
             return _user_part(part)
 

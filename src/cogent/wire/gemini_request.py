@@ -12,7 +12,7 @@ from ..settings import JSONSchema, Settings
 from .dialect import Quirks, Request
 from .fields import Object, integer, items, number, obj, objects, optional, text
 from .gemini_contents import camel, decode_contents, encode_contents
-from .refusal import refuse, unsupported
+from .refusal import refuse, unsupported, without_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,6 +35,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     """
     settings = request.settings
     refuse(request, "Gemini", "user")
+    request = without_foreign(request, "gemini", "Gemini")
     if settings.parallel_tool_calls is False:
         raise unsupported(request, "Gemini cannot forbid parallel tool calls")
     body: dict[str, object] = {}

@@ -28,13 +28,15 @@ from .call_ids import CallIds
 from .dialect import Quirks, Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
 from .mime_sniffing import sniff
-from .refusal import refuse, refused, unsupported
+from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import media_apart, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = ("decode_request", "encode_request")
+
+_NAME = "ollama"
 
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
@@ -46,6 +48,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     """
     settings = request.settings
     refuse(request, "Ollama", *_UNKNOWN)
+    request = without_foreign(request, _NAME, "Ollama")
     if settings.tool_choice not in (None, "auto", "none"):
         raise unsupported(
             request, f"Ollama has no tool_choice={settings.tool_choice!r}; use 'auto' or 'none'"
@@ -97,9 +100,7 @@ def _options(settings: Settings) -> Object:
 def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:
     results = [part for part in message.parts if isinstance(part, ToolResultPart)]
     for part in (*message.parts, *(inner for result in results for inner in result.parts)):
-        # What other providers do on their side has no place here.
-        sealed = isinstance(part, OpaquePart) and message.role == "assistant"
-        if isinstance(part, AudioPart | FilePart | OpaquePart) and not sealed:
+        if isinstance(part, AudioPart | FilePart | OpaquePart):
             raise refused(part, "Ollama")
     if message.role == "tool":
         return [
@@ -119,7 +120,7 @@ def _encode_message(message: Message, provider: str | None) -> Iterable[Object]:
     thoughts = [
         part.text for part in message.parts if isinstance(part, ReasoningPart) and part.text
     ]
-    if thoughts and message.came_from("ollama", provider):
+    if thoughts and message.came_from(_NAME, provider):
         wire["thinking"] = "".join(thoughts)
     calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
     if calls:
@@ -225,7 +226,7 @@ def _decode_messages(wire: list[Object]) -> Iterable[Message]:
         parts.extend(_decode_images(message))
         parts.extend(_decode_call(call, ids) for call in objects(message.get("tool_calls")))
         if role == "assistant":
-            yield Message("assistant", tuple(parts), "ollama")
+            yield Message("assistant", tuple(parts), _NAME)
         else:
             yield Message("system" if role == "system" else "user", tuple(parts))
     if results:

@@ -26,7 +26,7 @@ from ..messages import (
 from ..settings import JSONSchema
 from .blocks import sound_arguments
 from .fields import Object, objects, text
-from .refusal import refuse, refused, unsupported
+from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import contents, media_apart, text_of
 
 if TYPE_CHECKING:
@@ -38,8 +38,13 @@ __all__ = ("encode_request",)
 
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
-    """Write the body."""
+    """Write the body.
+
+    Raises:
+        ConfigurationError: Something is set or shown that this protocol has no words for.
+    """
     settings = request.settings
+    request = without_foreign(request, "openai-chat", "chat completions")
     body: dict[str, object] = {
         "model": request.model,
         "messages": [
@@ -142,7 +147,7 @@ def _encode_part(part: Part) -> Object:
             kind = part.media_type or "application/pdf"
             file = {"filename": part.filename or "file", "file_data": f"data:{kind};base64,{data}"}
             return {"type": "file", "file": file}
-        case OpaquePart(dialect="openai-chat"):
+        case OpaquePart():
             return dict(part.data)
         case FilePart():
             raise refused(part, "chat completions", "read the file first and give its data")

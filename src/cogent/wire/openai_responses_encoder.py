@@ -13,26 +13,20 @@ from ..chunks import (
     TextChunk,
     ToolCallChunk,
     TurnChunk,
-    Usage,
 )
 from ..framing import encode_event
 from .encoder import Encoder
 from .failure import faithful
 from .fields import Object, dump
 from .openai_chat_encoder import error_facts
+from .openai_responses_ending import ending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..chunks import Metadata
     from ..errors import APIError
 
 __all__ = ("OpenAIResponsesEncoder",)
-
-_STATUSES = ("completed", "incomplete", "cancelled")
-_WHOLE = ("stop", "tool_calls", "unknown", "")
-_CUT = {"length": "max_output_tokens", "refusal": "content_filter"}
-_DETAILS = ("service_tier", "input_transformations", "tool_usage", "moderation", "content_filters")
 
 # For a part's type: the middle of its events' names, and the field that holds its text.
 _EVENTS = {
@@ -117,7 +111,7 @@ class OpenAIResponsesEncoder(Encoder):
         turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
         self.encode_all(chunk for chunk in chunks if chunk is not turn)
         self._close()
-        return dump(self._ended(turn))
+        return dump(self._response(ending(turn)))
 
     def _delta(self, part: str, piece: str) -> bytes:
         head, item = self._part(part)
@@ -231,35 +225,25 @@ class OpenAIResponsesEncoder(Encoder):
     def _begin(self) -> bytes:
         if self._sequence:
             return b""
-        response = self._response("in_progress", {})
+        response = self._response({})
         return self._event("response.created", response=response) + self._event(
             "response.in_progress", response=response
         )
 
     def _turn(self, chunk: TurnChunk) -> bytes:
-        cut = _status(chunk)[0] != "completed"
+        end = ending(chunk)
+        cut = end["status"] != "completed"
         ends = self._begin() + self._close(cut=cut)
         name = "response.incomplete" if cut else "response.completed"
-        return ends + self._event(name, response=self._ended(chunk))
+        return ends + self._event(name, response=self._response(end))
 
-    def _ended(self, chunk: TurnChunk) -> Object:
-        """Give the response as it is at the end."""
-        metadata = chunk.metadata or {}
-        status, cut = _status(chunk)
-        told, tokens = metadata.get("details", {}), metadata.get("tokens")
-        more: Object = {name: told[name] for name in _DETAILS if name in told}
-        if cut:
-            more["incomplete_details"] = cut
-        if tokens is not None:
-            more["usage"] = _usage_object(tokens)
-        return self._response(status, more)
-
-    def _response(self, status: str, more: Object) -> Object:
+    def _response(self, end: Object) -> Object:
+        """Give the response as it is by now; ``end`` is what its end brings."""
         return {
             "id": self.response_id,
             "object": "response",
             "created_at": self.created,
-            "status": status,
+            "status": "in_progress",
             "model": self.model,
             "output": [self._output[index] for index in sorted(self._output)],
             "error": None,
@@ -269,7 +253,7 @@ class OpenAIResponsesEncoder(Encoder):
             "parallel_tool_calls": True,
             "tool_choice": "auto",
             "tools": [],
-            **more,
+            **end,
         }
 
     def _new_id(self, kind: str) -> str:
@@ -285,29 +269,3 @@ def _annotation_of(source: SourceChunk) -> Object:
     if source.raw:
         return dict(source.raw)
     return {"type": "url_citation", "url": source.url, "title": source.title or ""}
-
-
-def _status(chunk: TurnChunk) -> tuple[str, object]:
-    """Say how the response ended, in the protocol's words, and why if it was cut."""
-    metadata: Metadata = chunk.metadata or {}
-    raw, reason = metadata.get("raw_finish_reason"), chunk.finish_reason or ""
-    cut = metadata.get("details", {}).get("incomplete_details")
-    if raw not in _STATUSES:  # the words of another protocol
-        whole = "completed" if reason in _WHOLE else "incomplete"
-        raw = "cancelled" if reason in ("error", "cancelled") else whole
-    if not cut and raw == "incomplete" and reason != "other":
-        cut = {"reason": _CUT.get(reason, reason)}
-    return raw, cut
-
-
-def _usage_object(tokens: Usage) -> Object:
-    return {
-        "input_tokens": tokens.input_tokens,
-        "input_tokens_details": {
-            "cached_tokens": tokens.cached_input_tokens,
-            "cache_write_tokens": tokens.cache_write_tokens,
-        },
-        "output_tokens": tokens.output_tokens,
-        "output_tokens_details": {"reasoning_tokens": tokens.reasoning_tokens},
-        "total_tokens": tokens.total_tokens,
-    }

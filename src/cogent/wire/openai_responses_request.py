@@ -24,7 +24,7 @@ from ..messages import (
 )
 from .blocks import sound_arguments
 from .fields import Object, obj, objects, text
-from .refusal import refuse, refused, unsupported
+from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import contents, text_of
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     """
     settings = request.settings
     refuse(request, _API, *_UNKNOWN)
+    request = without_foreign(request, _NAME, _API)
     if settings.max_tokens is not None and settings.max_tokens < _FEWEST_TOKENS:
         raise unsupported(
             request,
@@ -165,7 +166,7 @@ def _encode_part(part: Part) -> Object:
             return {"type": "input_file", "filename": part.filename or "file", "file_data": url}
         case FilePart(url=str(url)):
             return {"type": "input_file", "file_url": url}
-        case OpaquePart(dialect="openai-responses"):
+        case OpaquePart():
             return dict(part.data)
         case _:
             raise refused(part, _API)
@@ -194,10 +195,10 @@ def _assistant(message: Message, *, own: bool) -> Iterable[Object]:
             case ToolCallPart():
                 arguments = sound_arguments(part.arguments_json) or "{}"
                 yield call_item(_call_id(part.id), part.name, arguments)
-            case OpaquePart() if own and part.dialect == _NAME:
+            case OpaquePart():
                 yield dict(part.data)
             case _:
-                pass  # nothing to say, or another provider's
+                pass  # nothing to say
 
 
 def said_item(said: str) -> Object:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError, quoted
+from ..messages import OpaquePart, ToolResultPart
 
 if TYPE_CHECKING:
-    from ..messages import Part
+    from ..messages import Message, Part
     from .dialect import Request
 
-__all__ = ("refuse", "refused", "unsupported")
+__all__ = ("refuse", "refused", "unsupported", "without_foreign")
 
 
 def refuse(request: Request, api: str, *settings: str) -> None:
@@ -22,6 +24,32 @@ def refuse(request: Request, api: str, *settings: str) -> None:
     for name in settings:
         if getattr(request.settings, name) is not None:
             raise unsupported(request, f"{api} has no {name}; leave it unset")
+
+
+def without_foreign(request: Request, dialect: str, api: str) -> Request:
+    """Leave out what a model did on another provider's side: only that one understands it.
+
+    Raises:
+        ConfigurationError: The user or a tool shows such a thing, which is not dropped.
+    """
+    messages = [_own(message, dialect, request.provider, api) for message in request.messages]
+    return replace(request, messages=messages)
+
+
+def _own(message: Message, dialect: str, provider: str | None, api: str) -> Message:
+    said = message.role == "assistant"
+    known = dialect if not said or message.came_from(dialect, provider) else None
+    foreign = [
+        shown
+        for part in message.parts
+        for shown in (part.parts if isinstance(part, ToolResultPart) else (part,))
+        if isinstance(shown, OpaquePart) and shown.dialect != known
+    ]
+    if not foreign:
+        return message
+    if not said:
+        raise refused(foreign[0], api)
+    return replace(message, parts=tuple(part for part in message.parts if part not in foreign))
 
 
 def refused(part: Part, api: str, mend: str = "leave it out") -> ConfigurationError:
