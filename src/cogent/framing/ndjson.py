@@ -17,6 +17,7 @@ MAX_LINE_BYTES = 64 * 1024 * 1024
 """Largest record by default: whole tool calls and base64 images come in one line."""
 
 _BOM = b"\xef\xbb\xbf"
+_CR = 0x0D  # a number is found faster; see `cogent.framing.sse`
 
 
 class NDJSONFramer:
@@ -93,7 +94,7 @@ class NDJSONFramer:
         """Cut lines apart, and drop their ends."""
         records = data.split(b"\n")
         records.pop()
-        if b"\r" in data:
+        if _CR in data:
             records = [record.removesuffix(b"\r") for record in records]
         return list(filter(bytes.strip, records)) if self._lenient else records
 

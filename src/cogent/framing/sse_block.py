@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 __all__ = ("event_data", "event_of")
 
+_LF = 0x0A  # a number is found faster; see `cogent.framing.sse`
+
 
 def event_of(block: bytes) -> tuple[str, bytes | None, Sequence[bytes]]:
     """Give the event type of a block, ``""`` where it has none, its data, and its errors.
@@ -16,7 +18,7 @@ def event_of(block: bytes) -> tuple[str, bytes | None, Sequence[bytes]]:
     The lines of the data are joined with LF; ``None`` if there is no data field. Errors are what
     fields of that name hold, which the standard does not know and servers send all the same.
     """
-    if block.startswith(b"data: ") and b"\n" not in block:
+    if block.startswith(b"data: ") and _LF not in block:
         return "", block[6:], ()
     lines = block.split(b"\n")
     if len(lines) == 2 and lines[0][:7] == b"event: " and lines[1][:6] == b"data: ":

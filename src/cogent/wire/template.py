@@ -36,6 +36,7 @@ Role: TypeAlias = Literal["text", "count", "ignored"]
 _STRING = rb'"((?:[^"\\\x00-\x1f]|\\.)*)"'
 _INTEGER = rb"(0|[1-9][0-9]{0,17})(?![0-9.eE])"
 _MOST_GUESSES = 8
+_LF = 0x0A  # a number is found faster; see `cogent.framing.sse`
 
 _PATTERNS = {
     # Any string; what its escapes mean is left to the parser.
@@ -131,7 +132,7 @@ class Template:
         if len(events) < len(self._seam):
             return None
         middle = events[self._middle]
-        if b"\n" not in middle:
+        if _LF not in middle:
             return self._one(middle)
         # Where they are apart is only guessed, and then all is compared.
         middles = list(map(self._inside, BytesIO(events).readlines()[self._line]))
