@@ -217,7 +217,10 @@ def test_own_blocks_go_back_unchanged_and_in_order():
 
 
 def test_what_may_not_go_back_is_left_out():
-    """Reasoning without a signature or of another provider, foreign blocks, empty texts."""
+    """Reasoning without a signature or of another provider, foreign blocks, blank texts.
+
+    Models write a line break before a call, which the server does not take back.
+    """
     foreign = (
         ReasoningPart("Why", "another's"),
         OpaquePart("openai-responses", {"type": "reasoning"}),
@@ -231,10 +234,17 @@ def test_what_may_not_go_back_is_left_out():
         {"type": "text", "text": "No."}
     ]
     assert said(user(["", ImagePart(url="u")]))[0]["content"][0]["type"] == "image"
+    called = said(own(TextPart("\n\n"), RefusalPart(" "), ToolCallPart("t", "f", "{}")))
+    assert [block["type"] for block in called[0]["content"]] == ["tool_use"]
 
 
 def test_an_assistant_s_message_of_nothing_is_left_out():
-    empty = [own(), own(ReasoningPart("unsigned")), assistant(""), own(TextPart(""), TextPart(""))]
+    empty = [
+        own(),
+        own(ReasoningPart("unsigned")),
+        assistant(""),
+        own(TextPart(""), TextPart("\n")),
+    ]
     for message in empty:
         assert said(user("a"), message, user("b")) == [
             {

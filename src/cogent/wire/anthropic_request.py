@@ -165,11 +165,11 @@ def _blocks(message: Message, request: Request) -> list[Object]:
 
 
 def encode_part(part: Part, *, own: bool) -> Object:
-    """Write one block; ``{}`` for what may not be sent (empty text, foreign reasoning)."""
+    """Write one block; ``{}`` for what may not be sent (blank text, foreign reasoning)."""
     match part:
         case TextPart():
             text = {"type": "text", "text": part.text, **(part.echo if own else {})}
-            return text if part.text else {}
+            return text if part.text.strip() else {}
         case ImagePart():
             return {"type": "image", "source": _source(part, "image/png")}
         case FilePart():
@@ -193,7 +193,7 @@ def encode_part(part: Part, *, own: bool) -> Object:
         case OpaquePart(dialect="anthropic"):
             return dict(part.data)
         case RefusalPart():
-            return {"type": "text", "text": part.text} if part.text else {}
+            return {"type": "text", "text": part.text} if part.text.strip() else {}
         case _:
             raise refused(part, "Anthropic")
 

@@ -170,16 +170,16 @@ def _sealed(part: Part) -> bool:
 
 
 def _encode_part(part: Part, *, own: bool) -> Object:
-    """Write one block; ``{}`` for what may not be sent (empty text, foreign reasoning)."""
+    """Write one block; ``{}`` for what may not be sent (blank text, foreign reasoning)."""
     match part:
         case TextPart():
             citations = part.echo.get("citations") if own else None
             if citations:
-                content = [{"text": part.text}] if part.text else []
+                content = [{"text": part.text}] if part.text.strip() else []
                 return {"citationsContent": {"content": content, "citations": citations}}
-            return {"text": part.text} if part.text else {}
+            return {"text": part.text} if part.text.strip() else {}
         case RefusalPart():
-            return {"text": part.text} if part.text else {}
+            return {"text": part.text} if part.text.strip() else {}
         case ImagePart() | AudioPart() | FilePart():
             return encode_media(part)
         case CachePoint():
