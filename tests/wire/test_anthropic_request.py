@@ -249,7 +249,7 @@ def test_an_assistant_s_message_of_nothing_is_left_out():
         assert said(user("a"), message, user("b")) == [
             {
                 "role": "user",
-                "content": "ab",
+                "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
             }
         ]
 

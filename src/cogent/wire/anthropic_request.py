@@ -142,8 +142,9 @@ def _holds(result: ToolResultPart, part: Medium) -> bool:
 
 
 def _encode_message(message: Message, request: Request) -> Object:
-    if all(isinstance(part, TextPart) and not part.echo for part in message.parts):
-        return {"role": message.role, "content": message.text}
+    match message.parts:
+        case (TextPart(text=said) as only,) if not only.echo:
+            return {"role": message.role, "content": said}
     return {"role": message.role, "content": _blocks(message, request)}
 
 
