@@ -69,6 +69,12 @@ def test_thinking_takes_but_a_part_of_the_most_tokens():
         body(user("x"), thinking_budget=2048, max_tokens=2048)
 
 
+@pytest.mark.parametrize("budget", [-1, 1, 1023])
+def test_a_budget_that_the_server_refuses(budget):
+    with pytest.raises(ConfigurationError, match=f"m: .* 1024 or more, or 0 .* not {budget}"):
+        body(user("x"), thinking_budget=budget)
+
+
 def test_settings():
     plain = body(
         user("x"),

@@ -40,6 +40,7 @@ __all__ = ("encode_part", "encode_request")
 _NAME = "anthropic"
 _UNKNOWN = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "metadata")
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
+_FEWEST_THOUGHTS = 1024
 
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
@@ -72,6 +73,12 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
 def _encode_limit(request: Request, quirks: Quirks) -> int:
     """Give the most tokens to generate, of which thinking may take but a part."""
     budget = request.settings.thinking_budget or 0
+    if budget and budget < _FEWEST_THOUGHTS:
+        raise unsupported(
+            request,
+            f"Anthropic takes a thinking_budget of {_FEWEST_THOUGHTS} or more, or 0 not to think, "
+            f"not {budget}",
+        )
     limit = request.settings.max_tokens or quirks.default_max_tokens + budget
     if limit <= budget:
         raise unsupported(
