@@ -75,6 +75,32 @@ def test_a_budget_that_the_server_refuses(budget):
         body(user("x"), thinking_budget=budget)
 
 
+def _called(*before):
+    return own(*before, ToolCallPart("t", "f")), Message("tool", (ToolResultPart("t", "f", "r"),))
+
+
+@pytest.mark.parametrize(
+    ("messages", "thinks"),
+    [
+        (_called(ReasoningPart("Why", "sig")), True),
+        (_called(ReasoningPart(redacted="blob")), True),
+        ((*_called(ReasoningPart("Why", "sig")), *_called()), True),
+        ((*_called(), assistant("Done."), user("And now?")), True),
+        (_called(), False),
+        ((*_called(), user("And now?")), False),
+        (_called(TextPart("So."), ReasoningPart("unsigned")), False),
+        ((*_called(), *_called(ReasoningPart("Why", "sig"))), False),
+        ((assistant("As I said:"),), True),
+    ],
+)
+def test_no_turn_begins_to_think_in_its_middle(messages, thinks):
+    """As where another model, or one without thinking, made the calls that are answered."""
+    thinking = body(user("x"), *messages, thinking_budget=2048)["thinking"]
+    assert thinking["type"] == ("enabled" if thinks else "disabled")
+    given = {"thinking": {"type": "adaptive"}}
+    assert body(user("x"), *messages, extra_body=given)["thinking"] == given["thinking"]
+
+
 def test_settings():
     plain = body(
         user("x"),

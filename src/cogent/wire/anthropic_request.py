@@ -26,7 +26,7 @@ from ..messages import (
     ToolSpec,
 )
 from .blocks import parse_arguments
-from .fields import Object, dump
+from .fields import Object, dump, objects, text
 from .refusal import refuse, refused, unsupported
 from .tool_results import contents, media_apart
 
@@ -41,6 +41,7 @@ _NAME = "anthropic"
 _UNKNOWN = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "metadata")
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
 _FEWEST_THOUGHTS = 1024
+_THOUGHTS = ("thinking", "redacted_thinking")
 
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
@@ -51,10 +52,11 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     """
     settings = request.settings
     refuse(request, "Anthropic", *_UNKNOWN)
+    messages = [_encode_message(m, request) for m in _merged(request)]
     body: dict[str, object] = {
         "model": request.model,
         "max_tokens": _encode_limit(request, quirks),
-        "messages": [_encode_message(m, request) for m in _merged(request)],
+        "messages": messages,
     }
     instructions = [m for m in request.messages if m.role == "system"]
     if instructions:
@@ -67,6 +69,8 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         if choice:
             body["tool_choice"] = choice
     body.update(_encode_settings(request))
+    if settings.thinking_budget and _goes_on_without_thoughts(messages):
+        body["thinking"] = {"type": "disabled"}
     return {**body, **settings.extra_body}
 
 
@@ -115,6 +119,22 @@ def _encode_thinking(settings: Settings) -> Object | None:
     if budget is None:
         return {"type": "disabled"} if settings.reasoning_effort == "none" else None
     return {"type": "enabled", "budget_tokens": budget} if budget else {"type": "disabled"}
+
+
+def _goes_on_without_thoughts(messages: list[Object]) -> bool:
+    """Tell whether calls are answered of a turn that began without thinking, as another model's.
+
+    A turn is thought through from its beginning or not at all: to begin in it is refused.
+    """
+    began = None
+    for message in reversed(messages):
+        first = text(next(iter(objects(message["content"])), {}), "type")
+        if message["role"] == "assistant":
+            began = first
+        elif first != "tool_result":
+            break
+    unthought = began is not None and began not in _THOUGHTS
+    return unthought and messages[-1]["role"] == "user"
 
 
 def _encode_output(request: Request) -> Object:
@@ -176,8 +196,8 @@ def encode_part(part: Part, *, own: bool) -> Object:
     """Write one block; ``{}`` for what may not be sent (blank text, foreign reasoning)."""
     match part:
         case TextPart():
-            text = {"type": "text", "text": part.text, **(part.echo if own else {})}
-            return text if part.text.strip() else {}
+            said = {"type": "text", "text": part.text, **(part.echo if own else {})}
+            return said if part.text.strip() else {}
         case ImagePart():
             return {"type": "image", "source": _source(part, "image/png")}
         case FilePart():
