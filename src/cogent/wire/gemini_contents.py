@@ -26,7 +26,7 @@ from .blocks import parse_arguments
 from .call_ids import CallIds
 from .fields import Object, dump, obj, objects, optional, text
 from .refusal import refused
-from .tool_results import gathered, media_apart, text_of
+from .tool_results import gathered, media_apart, results_apart, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -219,13 +219,7 @@ def decode_contents(body: Object) -> Iterable[Message]:
             spoken = (_decode_assistant(wire, names) for wire in wires)
             yield Message("assistant", tuple(spoken), _NAME)
             continue
-        parts = [_decode_user(wire, names) for wire in wires]
-        results = tuple(part for part in parts if isinstance(part, ToolResultPart))
-        rest = tuple(part for part in parts if not isinstance(part, ToolResultPart))
-        if results:
-            yield Message("tool", results)
-        if rest or not results:
-            yield Message("user", rest)
+        yield from results_apart([_decode_user(wire, names) for wire in wires])
 
 
 def _decode_assistant(wire: Object, ids: CallIds) -> Part:
