@@ -214,10 +214,15 @@ MARK = {"cache_control": {"type": "ephemeral"}}
 SAID_ONCE = [{"role": "user", "content": "hi"}]
 FLAT = {"type": "function", **FUNCTION, "strict": True}
 LOW = {"url": "https://x", "detail": "low"}
+ALLOWED = {"mode": "required", "tools": [{"type": "function", "function": {"name": "f"}}]}
+SOUND = {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}
+CLIP = {"fileData": {"fileUri": "https://youtu.be/x"}, "videoMetadata": {"endOffset": "9s"}}
 WHOLE = {
     "openai-chat": [
         {"tools": [{"type": "function", "function": {**FUNCTION, "strict": True}}, PLAIN]},
         {"tools": [{"type": "custom", "custom": {"name": "g"}}], "tool_choice": "auto"},
+        {"tools": [PLAIN], "tool_choice": {"type": "allowed_tools", "allowed_tools": ALLOWED}},
+        {"response_format": {"type": "grammar", "grammar": "root ::= [a-z]+"}},
         {"messages": [{"role": "user", "content": [{"type": "video_url", "video_url": {}}]}]},
         {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": LOW}]}]},
@@ -225,6 +230,7 @@ WHOLE = {
     "openai-responses": [
         {"tools": [FLAT], "parallel_tool_calls": False},
         {"tools": [{"type": "web_search"}], "tool_choice": "required"},
+        {"input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}, SOUND]}]},
         {
             "input": [
                 {
@@ -260,6 +266,8 @@ WHOLE = {
             "tools": [{"googleSearch": {}}],
             "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}},
         },
+        {"tools": [{"functionDeclarations": [{"name": "f", "behavior": "NON_BLOCKING"}]}]},
+        {"contents": [{"role": "user", "parts": [CLIP, {"toolResponse": {"id": "x"}}]}]},
     ],
     "ollama": [
         {"think": True},

@@ -197,7 +197,7 @@ systemInstruction generationConfig toolConfig serviceTier functionDeclarations p
 functionCallingConfig allowedFunctionNames maxOutputTokens topP topK stopSequences presencePenalty
 frequencyPenalty thinkingConfig includeThoughts thinkingBudget thinkingLevel responseMimeType
 responseJsonSchema responseLogprobs inlineData fileData mimeType fileUri functionCall
-functionResponse thoughtSignature
+functionResponse thoughtSignature videoMetadata
 """
 _CAMEL = {
     re.sub("[A-Z]", lambda capital: f"_{capital.group().lower()}", name): name
@@ -257,9 +257,11 @@ def _decode_user(wire: Object, ids: CallIds) -> Part:
 def _decode_shown(wire: Object) -> Part:
     for key, inline in (("inlineData", True), ("fileData", False)):
         media = camel(wire.get(key))
-        if media:
+        if media and "videoMetadata" not in wire:  # which may say to look at a piece of it only
             return _decode_media(media, inline=inline)
-    return TextPart(text(wire, "text"))
+    if "text" in wire or not wire:
+        return TextPart(text(wire, "text"))
+    return OpaquePart(_NAME, wire)
 
 
 def _decode_media(media: Object, *, inline: bool) -> Part:
