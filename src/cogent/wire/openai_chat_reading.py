@@ -73,12 +73,14 @@ def decode_request(body: Mapping[str, object]) -> Request:
         extra["tool_choice"] = choice
     if text(wanted, "type") not in _FORMATS:
         extra["response_format"] = wanted
-    parallel = body.get("parallel_tool_calls")
+    parallel, streamed = body.get("parallel_tool_calls"), body.get("stream") is True
+    asked = obj(body.get("stream_options")).get("include_usage") is True
     return Request(
         model=text(body, "model"),
         messages=tuple(_decode_messages(objects(body.get("messages")))),
         tools=tuple(_decode_tool(tool) for tool in tools if "function" in tool),
-        stream=body.get("stream") is True,
+        stream=streamed,
+        usage_apart=asked or not streamed,
         settings=Settings(
             max_tokens=integer(body, "max_completion_tokens") or integer(body, "max_tokens"),
             temperature=number(body, "temperature"),
