@@ -16,6 +16,7 @@ from cogent.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    ToolSpec,
     user,
 )
 from cogent.wire import DIALECTS, Quirks, Request
@@ -153,6 +154,30 @@ def test_a_cache_point_is_a_hint(dialect):
     """Providers that cache by themselves need none."""
     message = Message("user", (TextPart("Look."), CachePoint()))
     assert encoded(dialect, message) == encoded(dialect, user("Look."))
+
+
+MADE_UP = "multi_tool_use.parallel"
+
+
+@pytest.mark.parametrize("dialect", sorted({*SPOKEN} - {"gemini", "ollama"}))
+@pytest.mark.parametrize("own", [True, False])
+def test_a_made_up_name_of_a_call_goes_back_as_servers_take_it(dialect, own):
+    """Models call what there is not; a name with a dot is refused, also by those who gave it."""
+    item = {"type": "function_call", "call_id": "c", "name": MADE_UP, "arguments": "{}"}
+    echo = {"item": item} if own and dialect == "openai-responses" else {}
+    call = Message("assistant", (ToolCallPart("c", MADE_UP, "{}", echo),), dialect if own else None)
+    result = Message("tool", (ToolResultPart("c", MADE_UP, "There is none."),))
+    wire = dump(encoded(dialect, user("Go."), call, result)).decode()
+    assert '"name":"multi_tool_use_parallel"' in wire
+    assert MADE_UP not in wire
+
+
+def test_a_name_that_a_tool_has_stays():
+    """Compatible servers may take what OpenAI does not."""
+    call = Message("assistant", (ToolCallPart("c", "a.b"),))
+    request = Request(model="m", messages=(call,), tools=(ToolSpec("a.b"),))
+    body = DIALECTS["openai-chat"].encode_request(request, QUIRKS)
+    assert body["messages"][0]["tool_calls"][0]["function"]["name"] == "a.b"
 
 
 CITED = TextPart("So.", {"citations": [{"type": "char_location", "cited_text": "so"}]})

@@ -26,6 +26,7 @@ from ..messages import (
     ToolSpec,
 )
 from .blocks import parse_arguments
+from .call_names import sound_name
 from .fields import Object, dump, objects, text
 from .refusal import refuse, refused, unsupported
 from .tool_results import contents, media_apart
@@ -211,7 +212,8 @@ def encode_part(part: Part, *, own: bool) -> Object:
             return {}
         case ToolCallPart():
             arguments = parse_arguments(part.arguments_json) or {}
-            call: Object = {"type": "tool_use", "id": _wire_id(part.id), "name": part.name}
+            named = {"id": _wire_id(part.id), "name": sound_name(part.name)}
+            call: Object = {"type": "tool_use", **named}
             return {**call, "input": arguments, **(part.echo if own else {})}
         case ToolResultPart():
             result: Object = {"type": "tool_result", "tool_use_id": _wire_id(part.call_id)}

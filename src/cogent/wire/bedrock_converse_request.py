@@ -26,6 +26,7 @@ from ..messages import (
 )
 from .bedrock_converse_media import encode_media
 from .blocks import parse_arguments
+from .call_names import sound_name
 from .fields import Object, dump, items, obj
 from .refusal import refuse, refused, unsupported
 from .tool_results import media_apart
@@ -193,7 +194,7 @@ def _encode_part(part: Part, *, own: bool) -> Object:
             return {}
         case ToolCallPart():
             arguments = parse_arguments(part.arguments_json) or {}
-            call: Object = {"toolUseId": _wire_id(part.id), "name": part.name}
+            call: Object = {"toolUseId": _wire_id(part.id), "name": sound_name(part.name)}
             return {"toolUse": {**call, "input": arguments}}
         case ToolResultPart():
             return {"toolResult": _encode_result(part)}

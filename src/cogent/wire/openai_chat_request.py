@@ -25,12 +25,13 @@ from ..messages import (
 )
 from ..settings import JSONSchema
 from .blocks import sound_arguments
+from .call_names import sound_name
 from .fields import Object, objects, text
 from .refusal import refuse, refused, unsupported
 from .tool_results import contents, media_apart, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from .dialect import Quirks, Request
 
@@ -112,8 +113,7 @@ def _encode_message(message: Message, request: Request, quirks: Quirks) -> Itera
             if isinstance(part, ToolResultPart)
         ]
     if message.role == "assistant":
-        own = message.came_from("openai-chat", request.provider)
-        return [_encode_assistant(message, quirks, own=own)]
+        return [_encode_assistant(message, request, quirks)]
     parts = [part for part in message.parts if not isinstance(part, CachePoint)]
     if all(isinstance(part, TextPart) for part in parts):
         return [{"role": message.role, "content": message.text}]
@@ -150,7 +150,8 @@ def _encode_part(part: Part) -> Object:
             raise refused(part, "a user message of chat completions")
 
 
-def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
+def _encode_assistant(message: Message, request: Request, quirks: Quirks) -> Object:
+    own = message.came_from("openai-chat", request.provider)
     said = message.text
     refusal = "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
     if not own:  # not every server knows the field, and some refuse what they do not know
@@ -160,7 +161,8 @@ def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
         wire["refusal"] = refusal
     calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
     if calls:
-        wire["tool_calls"] = [_encode_call(call, quirks, own=own) for call in calls]
+        known = {tool.name for tool in request.tools}
+        wire["tool_calls"] = [_encode_call(call, known, quirks, own=own) for call in calls]
     elif not said and not refusal:
         wire["content"] = ""
     if quirks.reasoning_echo is not None:
@@ -170,11 +172,14 @@ def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
     return wire
 
 
-def _encode_call(call: ToolCallPart, quirks: Quirks, *, own: bool) -> Object:
+def _encode_call(
+    call: ToolCallPart, known: Collection[str], quirks: Quirks, *, own: bool
+) -> Object:
+    name = call.name if call.name in known else sound_name(call.name)
     return {
         "id": _call_id(call.id, quirks),
         "type": "function",
-        "function": {"name": call.name, "arguments": sound_arguments(call.arguments_json) or "{}"},
+        "function": {"name": name, "arguments": sound_arguments(call.arguments_json) or "{}"},
         **(call.echo if own else {}),
     }
 
