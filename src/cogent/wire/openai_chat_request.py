@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
 
 __all__ = ("encode_request",)
 
+_NAME = "openai-chat"
+_LONGEST_ID = 64
+_SHORT_ID = 40  # taken by older versions, too
+
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     """Write the body."""
@@ -45,7 +50,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         "model": request.model,
         "messages": [
             wire
-            for message in media_apart(request.messages, lambda *_: quirks.media_results)
+            for message in media_apart(_with_short_ids(request), lambda *_: quirks.media_results)
             for wire in _encode_message(message, request, quirks)
         ],
     }
@@ -101,6 +106,32 @@ def _encode_format(wanted: Literal["json"] | JSONSchema | None) -> Object | None
     return {"type": "json_schema", "json_schema": schema}
 
 
+def _with_short_ids(request: Request) -> Iterable[Message]:
+    """Give the messages, the ids of calls shortened that are too long and not the server's own.
+
+    A gateway's own may be long: it reads them again.
+    """
+    long = {
+        part.id
+        for message in request.messages
+        for part in message.parts
+        if isinstance(part, ToolCallPart) and len(part.id) > _LONGEST_ID
+        if not message.came_from(_NAME, request.provider)
+    }
+    return (_shortened(message, long) if long else message for message in request.messages)
+
+
+def _shortened(message: Message, long: Collection[str]) -> Message:
+    parts: list[Part] = []
+    for part in message.parts:
+        if isinstance(part, ToolCallPart) and part.id in long:
+            part = replace(part, id=_digest(part.id))
+        elif isinstance(part, ToolResultPart) and part.call_id in long:
+            part = replace(part, call_id=_digest(part.call_id))
+        parts.append(part)
+    return replace(message, parts=tuple(parts))
+
+
 def _encode_message(message: Message, request: Request, quirks: Quirks) -> Iterable[Object]:
     if message.role == "tool":
         return [
@@ -151,7 +182,7 @@ def _encode_part(part: Part) -> Object:
 
 
 def _encode_assistant(message: Message, request: Request, quirks: Quirks) -> Object:
-    own = message.came_from("openai-chat", request.provider)
+    own = message.came_from(_NAME, request.provider)
     said = message.text
     refusal = "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
     if not own:  # not every server knows the field, and some refuse what they do not know
@@ -189,7 +220,11 @@ def _call_id(call_id: str, quirks: Quirks) -> str:
     size = quirks.call_id_characters
     if size is None or (len(call_id) == size and call_id.isascii() and call_id.isalnum()):
         return call_id
-    return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:size]
+    return _digest(call_id)[:size]
+
+
+def _digest(call_id: str) -> str:
+    return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:_SHORT_ID]
 
 
 def _reasoning_echo(thoughts: list[ReasoningPart], name: str, *, calls: bool) -> Object:
