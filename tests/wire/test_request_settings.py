@@ -266,6 +266,7 @@ WHOLE = {
         },
     ],
     "anthropic": [
+        {"max_tokens": 0},
         {"tools": [{"name": "f", "input_schema": {"type": "object"}, **MARK}]},
         {"tools": [{"type": "web_search_1", "name": "w"}], "tool_choice": {"type": "auto"}},
         {

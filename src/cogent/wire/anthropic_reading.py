@@ -62,6 +62,8 @@ def decode_request(body: Mapping[str, object]) -> Request:
     named = {"auto": "auto", "none": "none", "any": "required"}.get(kind)
     stop = tuple(s for s in items(body.get("stop_sequences")) if isinstance(s, str))
     extra = {key: value for key, value in body.items() if key not in _READ}
+    if integer(body, "max_tokens") == 0:
+        extra["max_tokens"] = 0  # nothing is generated: it is to fill the cache
     tools = objects(body.get("tools"))
     if not all(tool.keys() <= _PLAIN_TOOL and _is_function(tool) for tool in tools):
         extra.update({key: body[key] for key in ("tools", "tool_choice") if key in body})
