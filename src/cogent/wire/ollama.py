@@ -25,7 +25,6 @@ from .dialect import Codec
 from .encoder import Encoder, joined
 from .failure import faithful
 from .fields import Object, dump, integer, items, obj, objects, optional, text
-from .mime_sniffing import sniff
 from .ollama_request import decode_request, encode_request
 
 if TYPE_CHECKING:
@@ -97,8 +96,7 @@ class OllamaDecoder(Decoder):
             self._call(call, chunks)
         for image in items(message.get("images")):
             if isinstance(image, str):
-                # The protocol does not say the type; others do not take an image without it.
-                chunks.append(MediaChunk(media_type=sniff(image), data=image))
+                chunks.append(MediaChunk(data=image))
         self.logprobs.extend(objects(document.get("logprobs")))
         if document.get("done") is True:
             self._done(document, chunks)
