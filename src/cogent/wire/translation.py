@@ -161,9 +161,8 @@ class Translator:
             case SourceChunk() if chunk.url is not None:
                 yield replace(chunk, raw={})
             case MediaChunk(media_type=None, data=data):
-                kind = (
-                    sniff(data) or ""
-                )  # Ollama does not say it; a piece of sound does not show it
+                # Ollama does not say it; a piece of sound does not show it.
+                kind = sniff(data) or ""
                 if kind.startswith("image/") and kind.startswith(self._encoder.media):
                     yield replace(chunk, media_type=kind)
             case MediaChunk() if (chunk.media_type or "").startswith(self._encoder.media):
