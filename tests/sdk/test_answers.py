@@ -78,6 +78,17 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def test_a_client_that_asks_for_no_usage_finds_a_choice_in_each_event():
+    with (
+        Emulator(Reply(chunks=TEXT)) as server,
+        openai.OpenAI(base_url=f"{server.url}/v1", api_key="sk-sdk") as client,
+    ):
+        asked = [{"role": "user", "content": "Say hello."}]
+        stream = client.chat.completions.create(model="m", messages=asked, stream=True)
+        said = [event.choices[0].delta.content or "" for event in stream]
+    assert "".join(said) == "Hello, wörld 🌍"
+
+
 @pytest.mark.parametrize("name", SYNC)
 @every_answer
 def test_a_blocking_client_hears_what_was_said(name, chunks, meant):

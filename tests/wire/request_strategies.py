@@ -319,11 +319,18 @@ def _in_turn(messages):
     return kept
 
 
+def _says_all(request):
+    """Tell whether no text is blank: such a block is refused, and so it is not written."""
+    parts = [part for message in request.messages for part in message.parts]
+    parts += [inner for part in parts if isinstance(part, ToolResultPart) for inner in part.parts]
+    return all(part.text.strip() for part in parts if isinstance(part, TextPart))
+
+
 REQUESTS = {
     "openai-chat": chat_requests(),
-    "anthropic": anthropic_requests(),
+    "anthropic": anthropic_requests().filter(_says_all),
     "gemini": gemini_requests(),
     "ollama": ollama_requests(),
-    "bedrock-converse": bedrock_requests(),
+    "bedrock-converse": bedrock_requests().filter(_says_all),
 }
 """Canonical requests by dialect."""

@@ -188,6 +188,17 @@ def test_citations_keep_what_the_provider_said():
     ]
 
 
+def test_citations_are_gathered_in_place():
+    """To copy those before with each of them would be quadratic."""
+    decoder = AnthropicDecoder()
+    more = block_delta(0, "citations_delta", citation={"url": "u"})
+    decoder.feed(block_start(0, "text", text="x") + more)
+    first = decoder.message.parts[0].echo["citations"]
+    decoder.feed(more)
+    assert decoder.message.parts[0].echo["citations"] is first
+    assert len(first) == 2
+
+
 def test_a_second_start_is_ignored_or_an_error():
     same = answer(start(), start(), block_start(0, "text", text="x"), start(), message_end())
     assert same.text == "x"

@@ -69,6 +69,38 @@ def test_thinking_takes_but_a_part_of_the_most_tokens():
         body(user("x"), thinking_budget=2048, max_tokens=2048)
 
 
+@pytest.mark.parametrize("budget", [-1, 1, 1023])
+def test_a_budget_that_the_server_refuses(budget):
+    with pytest.raises(ConfigurationError, match=f"m: .* 1024 or more, or 0 .* not {budget}"):
+        body(user("x"), thinking_budget=budget)
+
+
+def _called(*before):
+    return own(*before, ToolCallPart("t", "f")), Message("tool", (ToolResultPart("t", "f", "r"),))
+
+
+@pytest.mark.parametrize(
+    ("messages", "thinks"),
+    [
+        (_called(ReasoningPart("Why", "sig")), True),
+        (_called(ReasoningPart(redacted="blob")), True),
+        ((*_called(ReasoningPart("Why", "sig")), *_called()), True),
+        ((*_called(), assistant("Done."), user("And now?")), True),
+        (_called(), False),
+        ((*_called(), user("And now?")), False),
+        (_called(TextPart("So."), ReasoningPart("unsigned")), False),
+        ((*_called(), *_called(ReasoningPart("Why", "sig"))), False),
+        ((assistant("As I said:"),), True),
+    ],
+)
+def test_no_turn_begins_to_think_in_its_middle(messages, thinks):
+    """As where another model, or one without thinking, made the calls that are answered."""
+    thinking = body(user("x"), *messages, thinking_budget=2048)["thinking"]
+    assert thinking["type"] == ("enabled" if thinks else "disabled")
+    given = {"thinking": {"type": "adaptive"}}
+    assert body(user("x"), *messages, extra_body=given)["thinking"] == given["thinking"]
+
+
 def test_settings():
     plain = body(
         user("x"),
@@ -217,7 +249,10 @@ def test_own_blocks_go_back_unchanged_and_in_order():
 
 
 def test_what_may_not_go_back_is_left_out():
-    """Reasoning without a signature or of another provider, foreign blocks, empty texts."""
+    """Reasoning without a signature or of another provider, foreign blocks, blank texts.
+
+    Models write a line break before a call, which the server does not take back.
+    """
     foreign = (
         ReasoningPart("Why", "another's"),
         OpaquePart("openai-responses", {"type": "reasoning"}),
@@ -231,15 +266,22 @@ def test_what_may_not_go_back_is_left_out():
         {"type": "text", "text": "No."}
     ]
     assert said(user(["", ImagePart(url="u")]))[0]["content"][0]["type"] == "image"
+    called = said(own(TextPart("\n\n"), RefusalPart(" "), ToolCallPart("t", "f", "{}")))
+    assert [block["type"] for block in called[0]["content"]] == ["tool_use"]
 
 
 def test_an_assistant_s_message_of_nothing_is_left_out():
-    empty = [own(), own(ReasoningPart("unsigned")), assistant(""), own(TextPart(""), TextPart(""))]
+    empty = [
+        own(),
+        own(ReasoningPart("unsigned")),
+        assistant(""),
+        own(TextPart(""), TextPart("\n")),
+    ]
     for message in empty:
         assert said(user("a"), message, user("b")) == [
             {
                 "role": "user",
-                "content": "ab",
+                "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
             }
         ]
 

@@ -132,6 +132,16 @@ def test_blocks_of_different_kinds_are_parts_of_the_message():
     assert outcome.turn.finish_reason == "tool_calls"
 
 
+def test_citations_are_gathered_in_place():
+    """To copy those before with each of them would be quadratic."""
+    decoder = BEDROCK_CONVERSE.decoder()
+    decoder.feed(delta(0, text="x") + delta(0, citation={"title": "T"}))
+    first = decoder.message.parts[0].echo["citations"]
+    decoder.feed(delta(0, citation={"title": "T"}))
+    assert decoder.message.parts[0].echo["citations"] is first
+    assert len(first) == 2
+
+
 def test_a_signature_is_handed_out_once_at_the_end_of_its_block():
     """Whether the block has an end of its own or not."""
     thought = delta(0, reasoningContent={"text": "Hm."})

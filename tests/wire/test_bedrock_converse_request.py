@@ -156,10 +156,10 @@ def test_what_it_writes_is_what_the_service_takes():
 
 
 def test_neighbours_of_one_role_are_one_message():
-    """Roles must alternate there, and what is left of an empty message is nothing."""
+    """Roles must alternate there, and what is left of a blank message is nothing."""
     result = Message("tool", (ToolResultPart("t", "f", "out"),))
     body = encoded(
-        user("a"), assistant("b"), assistant(""), assistant("c"), result, user("d"), user("")
+        user("a"), assistant("b"), assistant("\n"), assistant("c"), result, user("d"), user(" ")
     )
     assert body["messages"] == [
         {"role": "user", "content": [{"text": "a"}]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -19,6 +20,7 @@ from cogent.chunks import (
     ToolProgressChunk,
     ToolResultChunk,
     TurnChunk,
+    Usage,
 )
 from cogent.errors import APIError, BadRequest, RateLimited, ToolCallGenerationError
 from cogent.wire import DIALECTS, OPENAI_CHAT
@@ -53,6 +55,21 @@ def test_a_whole_stream_is_its_pieces(dialect):
     again = DIALECTS[dialect].encoder(model="m", response_id="r", created=1)
     assert again.encode_all(chunks) == pieces
     assert read(dialect, pieces).text == "ab"
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_usage_has_an_event_of_its_own_for_those_who_asked(asked):
+    """Others take the first choice of each event, as OpenAI's manual does."""
+    body = {"model": "m", "messages": [], "stream": True}
+    request = OPENAI_CHAT.decode_request(
+        {**body, "stream_options": {"include_usage": True}} if asked else body
+    )
+    encoder = OPENAI_CHAT.encoder(usage_apart=request.usage_apart)
+    told = {**END, "tokens": Usage(1, 2, 3)}
+    wire = encoder.encode_all([TextChunk("a"), TurnChunk(metadata=told)])
+    events = [json.loads(line[6:]) for line in wire.split(b"\n\n")[:-2]]
+    assert [bool(event["choices"]) for event in events] == [True, True] + [False] * asked
+    assert read("openai-chat", wire).turn.metadata["tokens"] == told["tokens"]
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

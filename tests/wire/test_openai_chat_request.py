@@ -196,6 +196,17 @@ def test_each_result_is_a_message():
     ]
 
 
+def test_ids_that_are_too_long_are_shortened_but_for_the_server_s_own():
+    long, own = "functions." + "x" * 60, "call_" + "y" * 60
+    mine = Message("assistant", (ToolCallPart(own, "f"),), "openai-chat")
+    another = Message("assistant", (ToolCallPart(long, "f"),), "gemini")
+    result = Message("tool", (ToolResultPart(own, "f", "1"), ToolResultPart(long, "f", "2")))
+    kept, shortened, *results = said(mine, another, result)
+    assert kept["tool_calls"][0]["id"] == results[0]["tool_call_id"] == own
+    assert shortened["tool_calls"][0]["id"] == results[1]["tool_call_id"] != long
+    assert len(results[1]["tool_call_id"]) == 40
+
+
 # Reading.
 
 

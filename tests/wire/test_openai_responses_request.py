@@ -381,7 +381,7 @@ def test_a_call_that_came_without_an_id_goes_back_with_the_one_that_was_made():
         ),
         (
             {"role": "user", "content": [{"type": "hologram"}, {"type": "x", "text": "t"}]},
-            user("t"),
+            Message("user", (OpaquePart(OWN, {"type": "hologram"}), TextPart("t"))),
         ),
         ({"role": "assistant", "content": "a"}, Message("assistant", (TextPart("a"),), OWN)),
         (

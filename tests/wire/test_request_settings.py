@@ -16,6 +16,7 @@ from cogent.messages import (
     TextPart,
     ToolCallPart,
     ToolResultPart,
+    ToolSpec,
     user,
 )
 from cogent.wire import DIALECTS, Quirks, Request
@@ -159,6 +160,30 @@ def test_a_cache_point_is_a_hint(dialect):
     assert encoded(dialect, message) == encoded(dialect, user("Look."))
 
 
+MADE_UP = "multi_tool_use.parallel"
+
+
+@pytest.mark.parametrize("dialect", sorted({*SPOKEN} - {"gemini", "ollama"}))
+@pytest.mark.parametrize("own", [True, False])
+def test_a_made_up_name_of_a_call_goes_back_as_servers_take_it(dialect, own):
+    """Models call what there is not; a name with a dot is refused, also by those who gave it."""
+    item = {"type": "function_call", "call_id": "c", "name": MADE_UP, "arguments": "{}"}
+    echo = {"item": item} if own and dialect == "openai-responses" else {}
+    call = Message("assistant", (ToolCallPart("c", MADE_UP, "{}", echo),), dialect if own else None)
+    result = Message("tool", (ToolResultPart("c", MADE_UP, "There is none."),))
+    wire = dump(encoded(dialect, user("Go."), call, result)).decode()
+    assert '"name":"multi_tool_use_parallel"' in wire
+    assert MADE_UP not in wire
+
+
+def test_a_name_that_a_tool_has_stays():
+    """Compatible servers may take what OpenAI does not."""
+    call = Message("assistant", (ToolCallPart("c", "a.b"),))
+    request = Request(model="m", messages=(call,), tools=(ToolSpec("a.b"),))
+    body = DIALECTS["openai-chat"].encode_request(request, QUIRKS)
+    assert body["messages"][0]["tool_calls"][0]["function"]["name"] == "a.b"
+
+
 CITED = TextPart("So.", {"citations": [{"type": "char_location", "cited_text": "so"}]})
 CALLED = ToolCallPart("toolu_1", "f", "{}", {"caller": {"type": "direct"}})
 
@@ -218,10 +243,15 @@ MARK = {"cache_control": {"type": "ephemeral"}}
 SAID_ONCE = [{"role": "user", "content": "hi"}]
 FLAT = {"type": "function", **FUNCTION, "strict": True}
 LOW = {"url": "https://x", "detail": "low"}
+ALLOWED = {"mode": "required", "tools": [{"type": "function", "function": {"name": "f"}}]}
+SOUND = {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}}
+CLIP = {"fileData": {"fileUri": "https://youtu.be/x"}, "videoMetadata": {"endOffset": "9s"}}
 WHOLE = {
     "openai-chat": [
         {"tools": [{"type": "function", "function": {**FUNCTION, "strict": True}}, PLAIN]},
         {"tools": [{"type": "custom", "custom": {"name": "g"}}], "tool_choice": "auto"},
+        {"tools": [PLAIN], "tool_choice": {"type": "allowed_tools", "allowed_tools": ALLOWED}},
+        {"response_format": {"type": "grammar", "grammar": "root ::= [a-z]+"}},
         {"messages": [{"role": "user", "content": [{"type": "video_url", "video_url": {}}]}]},
         {"messages": [{"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}]},
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": LOW}]}]},
@@ -229,6 +259,7 @@ WHOLE = {
     "openai-responses": [
         {"tools": [FLAT], "parallel_tool_calls": False},
         {"tools": [{"type": "web_search"}], "tool_choice": "required"},
+        {"input": [{"role": "user", "content": [{"type": "input_text", "text": "a"}, SOUND]}]},
         {
             "input": [
                 {
@@ -239,6 +270,7 @@ WHOLE = {
         },
     ],
     "anthropic": [
+        {"max_tokens": 0},
         {"tools": [{"name": "f", "input_schema": {"type": "object"}, **MARK}]},
         {"tools": [{"type": "web_search_1", "name": "w"}], "tool_choice": {"type": "auto"}},
         {
@@ -264,6 +296,8 @@ WHOLE = {
             "tools": [{"googleSearch": {}}],
             "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}},
         },
+        {"tools": [{"functionDeclarations": [{"name": "f", "behavior": "NON_BLOCKING"}]}]},
+        {"contents": [{"role": "user", "parts": [CLIP, {"toolResponse": {"id": "x"}}]}]},
     ],
     "ollama": [
         {"think": True},

@@ -222,6 +222,27 @@ def test_other_parts_of_a_message_of_results_stay():
     assert body["messages"][0]["content"][-1]["cache_control"] == {"type": "ephemeral"}
 
 
+@pytest.mark.parametrize("to", DIALECTS)
+@pytest.mark.parametrize("dialect", ["anthropic", "bedrock-converse"])
+def test_a_cache_point_after_a_result_stays_with_it(dialect, to):
+    """Alone it would be a message of the user's of nothing, where nobody keeps such points."""
+    one, two = ToolResultPart("a", "", "1"), ToolResultPart("b", "", "2")
+    parts = (one, CachePoint(), two, CachePoint())
+    wire = sent(dialect, one, two)
+    asked = DIALECTS[dialect].encode_request(
+        Request(model="m", messages=(Message("tool", parts), user(["And?", CachePoint()]))),
+        Quirks(),
+    )
+    messages = read(dialect, asked["messages"])
+    assert messages == (Message("tool", parts), user(["And?", CachePoint()]))
+    bare = read(dialect, wire)
+    assert bare == (Message("tool", (one, two)),)
+    if to not in ("anthropic", "bedrock-converse"):
+        told, plain = (Request(model="m", messages=m) for m in (messages[:1], bare))
+        encode = DIALECTS[to].encode_request
+        assert encode(told, Quirks()) == encode(plain, Quirks())
+
+
 # What only one provider understands.
 
 SEARCH = {"type": "search_result", "source": "s", "title": "t", "content": []}

@@ -10,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cogent.chunks import (
+    MediaChunk,
     ReasoningChunk,
     RefusalChunk,
     ServerToolChunk,
@@ -328,6 +329,16 @@ def test_a_call_without_an_id_gets_one_of_its_own():
             passed_on = pass_on("openai-chat", "anthropic", wire, response_id="r-7")
         chunks, _ = heard("anthropic", passed_on, document=document)
         assert [c.id for c in chunks[-1].tool_calls] == ["call_r-7_0"]
+
+
+@pytest.mark.parametrize("dialect", ["gemini", "bedrock-converse"])
+def test_a_picture_whose_type_the_wire_does_not_say(dialect):
+    """As Ollama gives them; what cannot be told is left out, as clients cannot show it."""
+    png, unknown = MediaChunk(data="iVBORw0KGgo="), MediaChunk(data="aGk=")
+    wire = Translator(DIALECTS[dialect].encoder()).encode(png)
+    shown = DIALECTS[dialect].decoder().feed(wire)
+    assert shown == [MediaChunk(media_type="image/png", data=png.data)]
+    assert Translator(DIALECTS[dialect].encoder()).encode(unknown) == b""
 
 
 # Ends.

@@ -75,6 +75,7 @@ def reply_answer(reply: Reply, request: Request, dialect: Dialect, number: int) 
         model=request.model or "emulated",
         response_id=f"emulated-{number:06}",
         created=_CREATED,
+        usage_apart=request.usage_apart,
     )
     headers = {"server": "cogent-emulator", "cache-control": "no-store"}
     own = {name.lower(): value for name, value in reply.headers.items()}

@@ -193,7 +193,7 @@ class AnthropicDecoder(SSEDecoder):
 
     @staticmethod
     def _citation(block: Block, citation: Object, chunks: list[Chunk]) -> None:
-        block.echo["citations"] = [*items(block.echo.get("citations")), citation]
+        items(block.echo.setdefault("citations", [])).append(citation)
         chunks.append(
             SourceChunk(
                 url=optional(citation, "url"),

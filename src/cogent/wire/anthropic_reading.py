@@ -24,7 +24,7 @@ from ..settings import JSONSchema, Settings
 from .anthropic_request import encode_part
 from .dialect import Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
-from .tool_results import gathered
+from .tool_results import gathered, results_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,6 +62,8 @@ def decode_request(body: Mapping[str, object]) -> Request:
     named = {"auto": "auto", "none": "none", "any": "required"}.get(kind)
     stop = tuple(s for s in items(body.get("stop_sequences")) if isinstance(s, str))
     extra = {key: value for key, value in body.items() if key not in _READ}
+    if integer(body, "max_tokens") == 0:
+        extra["max_tokens"] = 0  # nothing is generated: it is to fill the cache
     tools = objects(body.get("tools"))
     if not all(tool.keys() <= _PLAIN_TOOL and _is_function(tool) for tool in tools):
         extra.update({key: body[key] for key in ("tools", "tool_choice") if key in body})
@@ -155,12 +157,7 @@ def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
     if text(wire, "role") == "assistant":
         yield Message("assistant", tuple(parts), _NAME)
         return
-    results = tuple(part for part in parts if isinstance(part, ToolResultPart))
-    rest = tuple(part for part in parts if not isinstance(part, ToolResultPart))
-    if results:
-        yield Message("tool", results)
-    if rest or not results:
-        yield Message("user", rest)
+    yield from results_apart(parts)
 
 
 def _decode_blocks(blocks: list[Object], names: dict[str, str]) -> Iterable[Part]:

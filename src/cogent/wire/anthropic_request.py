@@ -26,7 +26,8 @@ from ..messages import (
     ToolSpec,
 )
 from .blocks import parse_arguments
-from .fields import Object, dump
+from .call_names import sound_name
+from .fields import Object, dump, objects, text
 from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import contents, media_apart
 
@@ -40,6 +41,8 @@ __all__ = ("encode_part", "encode_request")
 _NAME = "anthropic"
 _UNKNOWN = ("seed", "presence_penalty", "frequency_penalty", "logprobs", "metadata")
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_-]")
+_FEWEST_THOUGHTS = 1024
+_THOUGHTS = ("thinking", "redacted_thinking")
 
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
@@ -51,10 +54,11 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     settings = request.settings
     refuse(request, "Anthropic", *_UNKNOWN)
     request = without_foreign(request, _NAME, "Anthropic")
+    messages = [_encode_message(m, request) for m in _merged(request)]
     body: dict[str, object] = {
         "model": request.model,
         "max_tokens": _encode_limit(request, quirks),
-        "messages": [_encode_message(m, request) for m in _merged(request)],
+        "messages": messages,
     }
     instructions = [m for m in request.messages if m.role == "system"]
     if instructions:
@@ -67,12 +71,20 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         if choice:
             body["tool_choice"] = choice
     body.update(_encode_settings(request))
+    if settings.thinking_budget and _goes_on_without_thoughts(messages):
+        body["thinking"] = {"type": "disabled"}
     return {**body, **settings.extra_body}
 
 
 def _encode_limit(request: Request, quirks: Quirks) -> int:
     """Give the most tokens to generate, of which thinking may take but a part."""
     budget = request.settings.thinking_budget or 0
+    if budget and budget < _FEWEST_THOUGHTS:
+        raise unsupported(
+            request,
+            f"Anthropic takes a thinking_budget of {_FEWEST_THOUGHTS} or more, or 0 not to think, "
+            f"not {budget}",
+        )
     limit = request.settings.max_tokens or quirks.default_max_tokens + budget
     if limit <= budget:
         raise unsupported(
@@ -111,6 +123,22 @@ def _encode_thinking(settings: Settings) -> Object | None:
     return {"type": "enabled", "budget_tokens": budget} if budget else {"type": "disabled"}
 
 
+def _goes_on_without_thoughts(messages: list[Object]) -> bool:
+    """Tell whether calls are answered of a turn that began without thinking, as another model's.
+
+    A turn is thought through from its beginning or not at all: to begin in it is refused.
+    """
+    began = None
+    for message in reversed(messages):
+        first = text(next(iter(objects(message["content"])), {}), "type")
+        if message["role"] == "assistant":
+            began = first
+        elif first != "tool_result":
+            break
+    unthought = began is not None and began not in _THOUGHTS
+    return unthought and messages[-1]["role"] == "user"
+
+
 def _encode_output(request: Request) -> Object:
     wanted = request.settings.response_format
     if wanted == "json":
@@ -143,8 +171,9 @@ def _holds(result: ToolResultPart, part: Medium) -> bool:
 
 
 def _encode_message(message: Message, request: Request) -> Object:
-    if all(isinstance(part, TextPart) and not part.echo for part in message.parts):
-        return {"role": message.role, "content": message.text}
+    match message.parts:
+        case (TextPart(text=said) as only,) if not only.echo:
+            return {"role": message.role, "content": said}
     return {"role": message.role, "content": _blocks(message, request)}
 
 
@@ -164,11 +193,11 @@ def _blocks(message: Message, request: Request) -> list[Object]:
 
 
 def encode_part(part: Part, *, own: bool) -> Object:
-    """Write one block; ``{}`` for what may not be sent (empty text, foreign reasoning)."""
+    """Write one block; ``{}`` for what may not be sent (blank text, foreign reasoning)."""
     match part:
         case TextPart():
-            text = {"type": "text", "text": part.text, **(part.echo if own else {})}
-            return text if part.text else {}
+            said = {"type": "text", "text": part.text, **(part.echo if own else {})}
+            return said if part.text.strip() else {}
         case ImagePart():
             return {"type": "image", "source": _source(part, "image/png")}
         case FilePart():
@@ -182,7 +211,8 @@ def encode_part(part: Part, *, own: bool) -> Object:
             return {}
         case ToolCallPart():
             arguments = parse_arguments(part.arguments_json) or {}
-            call: Object = {"type": "tool_use", "id": _wire_id(part.id), "name": part.name}
+            named = {"id": _wire_id(part.id), "name": sound_name(part.name)}
+            call: Object = {"type": "tool_use", **named}
             return {**call, "input": arguments, **(part.echo if own else {})}
         case ToolResultPart():
             result: Object = {"type": "tool_result", "tool_use_id": _wire_id(part.call_id)}
@@ -192,7 +222,7 @@ def encode_part(part: Part, *, own: bool) -> Object:
         case OpaquePart():
             return dict(part.data)
         case RefusalPart():
-            return {"type": "text", "text": part.text} if part.text else {}
+            return {"type": "text", "text": part.text} if part.text.strip() else {}
         case _:
             raise refused(part, "Anthropic")
 

@@ -243,7 +243,7 @@ class BedrockConverseDecoder(Decoder):
 
     @staticmethod
     def _citation(block: Block, citation: Object, chunks: list[Chunk]) -> None:
-        block.echo["citations"] = [*items(block.echo.get("citations")), citation]
+        items(block.echo.setdefault("citations", [])).append(citation)
         quoted = "".join(text(piece, "text") for piece in objects(citation.get("sourceContent")))
         web = obj(obj(citation.get("location")).get("web"))
         chunks.append(

@@ -22,7 +22,7 @@ from ..settings import JSONSchema, Settings
 from .bedrock_converse_media import read_media
 from .dialect import Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
-from .tool_results import gathered
+from .tool_results import gathered, results_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -123,12 +123,7 @@ def _decode_message(wire: Object, names: dict[str, str]) -> Iterable[Message]:
             if parts:
                 yield Message("system", parts)
         case _:
-            results = tuple(part for part in parts if isinstance(part, ToolResultPart))
-            rest = tuple(part for part in parts if not isinstance(part, ToolResultPart))
-            if results:
-                yield Message("tool", results)
-            if rest or not results:
-                yield Message("user", rest)
+            yield from results_apart(parts)
 
 
 def _decode_part(block: Object, names: dict[str, str]) -> Part:

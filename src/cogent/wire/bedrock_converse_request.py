@@ -26,6 +26,7 @@ from ..messages import (
 )
 from .bedrock_converse_media import encode_media
 from .blocks import parse_arguments
+from .call_names import sound_name
 from .fields import Object, dump, items, obj
 from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import media_apart
@@ -165,16 +166,16 @@ def _blocks(message: Message, request: Request) -> list[Object]:
 
 
 def _encode_part(part: Part, *, own: bool) -> Object:
-    """Write one block; ``{}`` for what may not be sent (empty text, foreign reasoning)."""
+    """Write one block; ``{}`` for what may not be sent (blank text, foreign reasoning)."""
     match part:
         case TextPart():
             citations = part.echo.get("citations") if own else None
             if citations:
-                content = [{"text": part.text}] if part.text else []
+                content = [{"text": part.text}] if part.text.strip() else []
                 return {"citationsContent": {"content": content, "citations": citations}}
-            return {"text": part.text} if part.text else {}
+            return {"text": part.text} if part.text.strip() else {}
         case RefusalPart():
-            return {"text": part.text} if part.text else {}
+            return {"text": part.text} if part.text.strip() else {}
         case ImagePart() | AudioPart() | FilePart():
             return encode_media(part)
         case CachePoint():
@@ -188,7 +189,7 @@ def _encode_part(part: Part, *, own: bool) -> Object:
             return {}
         case ToolCallPart():
             arguments = parse_arguments(part.arguments_json) or {}
-            call: Object = {"toolUseId": _wire_id(part.id), "name": part.name}
+            call: Object = {"toolUseId": _wire_id(part.id), "name": sound_name(part.name)}
             return {"toolUse": {**call, "input": arguments}}
         case ToolResultPart():
             return {"toolResult": _encode_result(part)}

@@ -23,7 +23,18 @@ __all__ = ("Codec", "Dialect", "Quirks", "Request")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One model call in neutral words."""
+    """One model call in neutral words.
+
+    Attributes:
+        model: The model's name.
+        messages: The conversation.
+        tools: What the model may call.
+        settings: How it should answer.
+        stream: Whether the answer is to come in pieces.
+        provider: Whom it goes to: what is sealed for that one may go along.
+        usage_apart: For a server: whether usage may come in an event of its own, which clients
+            of chat completions expect only where they have asked for it.
+    """
 
     model: str
     messages: Sequence[Message]
@@ -31,6 +42,7 @@ class Request:
     settings: Settings = field(default_factory=Settings)
     stream: bool = True
     provider: str | None = None
+    usage_apart: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

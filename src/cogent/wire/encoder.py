@@ -37,6 +37,7 @@ class Encoder(ABC):
         model: The model to name.
         response_id: The id to give.
         created: Seconds since the epoch to give.
+        usage_apart: Usage may come in an event of its own, as `Request.usage_apart` tells.
     """
 
     media_type: ClassVar[str] = "text/event-stream; charset=utf-8"
@@ -50,11 +51,17 @@ class Encoder(ABC):
     """The protocol's words for reasons, where they are not the neutral ones."""
 
     def __init__(
-        self, *, model: str = "emulated", response_id: str = "resp-1", created: int = 1_700_000_000
+        self,
+        *,
+        model: str = "emulated",
+        response_id: str = "resp-1",
+        created: int = 1_700_000_000,
+        usage_apart: bool = True,
     ) -> None:
         self.model = model
         self.response_id = response_id
         self.created = created
+        self.usage_apart = usage_apart
 
     @abstractmethod
     def encode(self, chunk: Chunk) -> bytes:

@@ -26,7 +26,7 @@ from .blocks import parse_arguments
 from .call_ids import CallIds
 from .fields import Object, dump, obj, objects, optional, text
 from .refusal import refused
-from .tool_results import gathered, media_apart, text_of
+from .tool_results import gathered, media_apart, results_apart, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -193,7 +193,7 @@ systemInstruction generationConfig toolConfig serviceTier functionDeclarations p
 functionCallingConfig allowedFunctionNames maxOutputTokens topP topK stopSequences presencePenalty
 frequencyPenalty thinkingConfig includeThoughts thinkingBudget thinkingLevel responseMimeType
 responseJsonSchema responseLogprobs inlineData fileData mimeType fileUri functionCall
-functionResponse thoughtSignature
+functionResponse thoughtSignature videoMetadata
 """
 _CAMEL = {
     re.sub("[A-Z]", lambda capital: f"_{capital.group().lower()}", name): name
@@ -215,13 +215,7 @@ def decode_contents(body: Object) -> Iterable[Message]:
             spoken = (_decode_assistant(wire, names) for wire in wires)
             yield Message("assistant", tuple(spoken), _NAME)
             continue
-        parts = [_decode_user(wire, names) for wire in wires]
-        results = tuple(part for part in parts if isinstance(part, ToolResultPart))
-        rest = tuple(part for part in parts if not isinstance(part, ToolResultPart))
-        if results:
-            yield Message("tool", results)
-        if rest or not results:
-            yield Message("user", rest)
+        yield from results_apart([_decode_user(wire, names) for wire in wires])
 
 
 def _decode_assistant(wire: Object, ids: CallIds) -> Part:
@@ -259,9 +253,11 @@ def _decode_user(wire: Object, ids: CallIds) -> Part:
 def _decode_shown(wire: Object) -> Part:
     for key, inline in (("inlineData", True), ("fileData", False)):
         media = camel(wire.get(key))
-        if media:
+        if media and "videoMetadata" not in wire:  # which may say to look at a piece of it only
             return _decode_media(media, inline=inline)
-    return TextPart(text(wire, "text"))
+    if "text" in wire or not wire:
+        return TextPart(text(wire, "text"))
+    return OpaquePart(_NAME, wire)
 
 
 def _decode_media(media: Object, *, inline: bool) -> Part:

@@ -121,6 +121,7 @@ def _merged(ours: Object, extra: Mapping[str, object]) -> Object:
     return merged
 
 
+_DECLARED = frozenset({"name", "description", "parameters", "parametersJsonSchema"})
 _READ = frozenset({"systemInstruction", "contents", "generationConfig", "labels", "serviceTier"})
 
 
@@ -132,7 +133,7 @@ def decode_request(body: Mapping[str, object]) -> Request:
     body = camel(body)
     extra: dict[str, object] = {key: value for key, value in body.items() if key not in _READ}
     tools = [camel(tool) for tool in objects(body.get("tools"))]
-    if all(tool.keys() == {"functionDeclarations"} for tool in tools):
+    if all(map(_is_plain, tools)):
         extra.pop("tools", None)
     choice = _decode_tool_choice(camel(body.get("toolConfig")))
     if choice is not None and "tools" not in extra:
@@ -152,6 +153,12 @@ def decode_request(body: Mapping[str, object]) -> Request:
             extra_body=extra,
         ).over(settings),
     )
+
+
+def _is_plain(tool: Object) -> bool:
+    """Tell whether a tool is functions of which the neutral words say all."""
+    declared = [camel(wire) for wire in objects(tool.get("functionDeclarations"))]
+    return tool.keys() == {"functionDeclarations"} and all(d.keys() <= _DECLARED for d in declared)
 
 
 def _decode_tools(tools: Sequence[Object]) -> Iterable[ToolSpec]:

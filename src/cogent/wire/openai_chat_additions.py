@@ -25,7 +25,7 @@ class AdditionsDecoder(SSEDecoder):
     """The part of the decoder that knows what is no text, no reasoning and no call."""
 
     _told: set[str] | None = None  # addresses of the sources that were handed out
-    _executed: frozenset[int] = frozenset()  # tools of the provider's that were shown
+    _executed: set[int] | None = None  # tools of the provider's that were shown
 
     def _annotation(self, annotation: Object, chunks: list[Chunk]) -> None:
         """Read a citation of one place in the text; each place is one of its own."""
@@ -63,8 +63,9 @@ class AdditionsDecoder(SSEDecoder):
         """Show a tool that the provider runs: its call comes first, and then again with output."""
         index = integer(tool, "index")
         index = place if index is None else index
+        self._executed = self._executed or set()
         again = index in self._executed
-        self._executed |= {index}
+        self._executed.add(index)
         phases: list[Literal["call", "result"]] = [] if again else ["call"]
         if again or tool.get("output") is not None:
             phases.append("result")

@@ -46,7 +46,11 @@ _CHOICE_DETAILS = ("content_filter_results", "content_filter_offsets")
 
 
 class OpenAIChatEncoder(Encoder):
-    """Writes ``chat.completion.chunk`` events, usage in its own event, and ``[DONE]``."""
+    """Writes ``chat.completion.chunk`` events, usage in its own event, and ``[DONE]``.
+
+    Clients that did not ask for usage take the first choice of each event; for them it stands
+    beside the finish reason, as with other servers.
+    """
 
     refusals = True
     media = ("audio/",)
@@ -142,11 +146,14 @@ class OpenAIChatEncoder(Encoder):
             ends.append(self._delta({"tool_calls": calls}))
         word = self.finish_word(chunk)
         end, beside = _told(metadata)
+        tokens = metadata.get("tokens")
+        usage: Object = {} if tokens is None else {"usage": _usage_object(tokens)}
+        if not self.usage_apart:
+            beside, usage = {**beside, **usage}, {}
         if word or end or beside:
             ends.append(self._delta({}, word, end, **beside))
-        tokens = metadata.get("tokens")
-        if tokens is not None:
-            ends.append(self._event([], usage=_usage_object(tokens)))
+        if usage:
+            ends.append(self._event([], **usage))
         return b"".join(ends) + encode_event(b"[DONE]")
 
     def _delta(

@@ -56,6 +56,7 @@ _READ = frozenset(
     }
 )
 _TOOLS = ("tools", "tool_choice", "parallel_tool_calls")
+_FORMATS = ("", "text", "json_object", "json_schema")
 
 
 def decode_request(body: Mapping[str, object]) -> Request:
@@ -66,12 +67,20 @@ def decode_request(body: Mapping[str, object]) -> Request:
     tools = objects(body.get("tools"))
     if not all(_is_plain(tool) for tool in tools):
         extra.update({key: body[key] for key in _TOOLS if key in body})
-    parallel = body.get("parallel_tool_calls")
+    choice, wanted = body.get("tool_choice"), obj(body.get("response_format"))
+    named = _decode_tool_choice(choice)
+    if choice and named is None:
+        extra["tool_choice"] = choice
+    if text(wanted, "type") not in _FORMATS:
+        extra["response_format"] = wanted
+    parallel, streamed = body.get("parallel_tool_calls"), body.get("stream") is True
+    asked = obj(body.get("stream_options")).get("include_usage") is True
     return Request(
         model=text(body, "model"),
         messages=tuple(_decode_messages(objects(body.get("messages")))),
         tools=tuple(_decode_tool(tool) for tool in tools if "function" in tool),
-        stream=body.get("stream") is True,
+        stream=streamed,
+        usage_apart=asked or not streamed,
         settings=Settings(
             max_tokens=integer(body, "max_completion_tokens") or integer(body, "max_tokens"),
             temperature=number(body, "temperature"),
@@ -81,9 +90,9 @@ def decode_request(body: Mapping[str, object]) -> Request:
             frequency_penalty=number(body, "frequency_penalty"),
             stop=tuple(texts) or None,
             seed=integer(body, "seed"),
-            tool_choice=_decode_tool_choice(body.get("tool_choice")),
+            tool_choice=named,
             parallel_tool_calls=parallel if isinstance(parallel, bool) else None,
-            response_format=_decode_format(obj(body.get("response_format"))),
+            response_format=_decode_format(wanted),
             reasoning_effort=optional(body, "reasoning_effort"),
             logprobs=(integer(body, "top_logprobs") or 0) if body.get("logprobs") else None,
             user=optional(body, "user"),

@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
@@ -25,16 +26,21 @@ from ..messages import (
 )
 from ..settings import JSONSchema
 from .blocks import sound_arguments
+from .call_names import sound_name
 from .fields import Object, objects, text
 from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import contents, media_apart, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from .dialect import Quirks, Request
 
 __all__ = ("encode_request",)
+
+_NAME = "openai-chat"
+_LONGEST_ID = 64
+_SHORT_ID = 40  # taken by older versions, too
 
 
 def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
@@ -49,7 +55,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         "model": request.model,
         "messages": [
             wire
-            for message in media_apart(request.messages, lambda *_: quirks.media_results)
+            for message in media_apart(_with_short_ids(request), lambda *_: quirks.media_results)
             for wire in _encode_message(message, request, quirks)
         ],
     }
@@ -105,6 +111,32 @@ def _encode_format(wanted: Literal["json"] | JSONSchema | None) -> Object | None
     return {"type": "json_schema", "json_schema": schema}
 
 
+def _with_short_ids(request: Request) -> Iterable[Message]:
+    """Give the messages, the ids of calls shortened that are too long and not the server's own.
+
+    A gateway's own may be long: it reads them again.
+    """
+    long = {
+        part.id
+        for message in request.messages
+        for part in message.parts
+        if isinstance(part, ToolCallPart) and len(part.id) > _LONGEST_ID
+        if not message.came_from(_NAME, request.provider)
+    }
+    return (_shortened(message, long) if long else message for message in request.messages)
+
+
+def _shortened(message: Message, long: Collection[str]) -> Message:
+    parts: list[Part] = []
+    for part in message.parts:
+        if isinstance(part, ToolCallPart) and part.id in long:
+            part = replace(part, id=_digest(part.id))
+        elif isinstance(part, ToolResultPart) and part.call_id in long:
+            part = replace(part, call_id=_digest(part.call_id))
+        parts.append(part)
+    return replace(message, parts=tuple(parts))
+
+
 def _encode_message(message: Message, request: Request, quirks: Quirks) -> Iterable[Object]:
     if message.role == "tool":
         return [
@@ -117,8 +149,7 @@ def _encode_message(message: Message, request: Request, quirks: Quirks) -> Itera
             if isinstance(part, ToolResultPart)
         ]
     if message.role == "assistant":
-        own = message.came_from("openai-chat", request.provider)
-        return [_encode_assistant(message, quirks, own=own)]
+        return [_encode_assistant(message, request, quirks)]
     parts = [part for part in message.parts if not isinstance(part, CachePoint)]
     if all(isinstance(part, TextPart) for part in parts):
         return [{"role": message.role, "content": message.text}]
@@ -155,7 +186,8 @@ def _encode_part(part: Part) -> Object:
             raise refused(part, "a user message of chat completions")
 
 
-def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
+def _encode_assistant(message: Message, request: Request, quirks: Quirks) -> Object:
+    own = message.came_from(_NAME, request.provider)
     said = message.text
     refusal = "".join(part.text for part in message.parts if isinstance(part, RefusalPart))
     if not own:  # not every server knows the field, and some refuse what they do not know
@@ -165,7 +197,8 @@ def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
         wire["refusal"] = refusal
     calls = [part for part in message.parts if isinstance(part, ToolCallPart)]
     if calls:
-        wire["tool_calls"] = [_encode_call(call, quirks, own=own) for call in calls]
+        known = {tool.name for tool in request.tools}
+        wire["tool_calls"] = [_encode_call(call, known, quirks, own=own) for call in calls]
     elif not said and not refusal:
         wire["content"] = ""
     if quirks.reasoning_echo is not None:
@@ -175,11 +208,14 @@ def _encode_assistant(message: Message, quirks: Quirks, *, own: bool) -> Object:
     return wire
 
 
-def _encode_call(call: ToolCallPart, quirks: Quirks, *, own: bool) -> Object:
+def _encode_call(
+    call: ToolCallPart, known: Collection[str], quirks: Quirks, *, own: bool
+) -> Object:
+    name = call.name if call.name in known else sound_name(call.name)
     return {
         "id": _call_id(call.id, quirks),
         "type": "function",
-        "function": {"name": call.name, "arguments": sound_arguments(call.arguments_json) or "{}"},
+        "function": {"name": name, "arguments": sound_arguments(call.arguments_json) or "{}"},
         **(call.echo if own else {}),
     }
 
@@ -189,7 +225,11 @@ def _call_id(call_id: str, quirks: Quirks) -> str:
     size = quirks.call_id_characters
     if size is None or (len(call_id) == size and call_id.isascii() and call_id.isalnum()):
         return call_id
-    return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:size]
+    return _digest(call_id)[:size]
+
+
+def _digest(call_id: str) -> str:
+    return sha256(call_id.encode("utf-8", "replace")).hexdigest()[:_SHORT_ID]
 
 
 def _reasoning_echo(thoughts: list[ReasoningPart], name: str, *, calls: bool) -> Object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..chunks import (
     Chunk,
@@ -69,10 +69,8 @@ class OpenAIResponsesEncoder(Encoder):
     calls = "apart"
     refusals = True
 
-    def __init__(
-        self, *, model: str = "emulated", response_id: str = "resp-1", created: int = 1_700_000_000
-    ) -> None:
-        super().__init__(model=model, response_id=response_id, created=created)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
         self._sequence = 0
         self._count = 0
         self._output: dict[int, Object] = {}  # finished items by index

@@ -244,4 +244,4 @@ def _decode_content(content: object) -> Iterable[Part]:
             case _ if "text" in part:
                 yield TextPart(text(part, "text"))
             case _:
-                pass
+                yield OpaquePart(_NAME, part)

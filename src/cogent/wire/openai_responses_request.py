@@ -23,6 +23,7 @@ from ..messages import (
     ToolSpec,
 )
 from .blocks import sound_arguments
+from .call_names import sound_name
 from .fields import Object, obj, objects, text
 from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import contents, text_of
@@ -181,8 +182,9 @@ def _assistant(message: Message, *, own: bool) -> Iterable[Object]:
             echo = part.echo
         if "item" in echo:
             item = dict(obj(echo["item"]))
-            if isinstance(part, ToolCallPart) and not item.get("call_id"):
-                item["call_id"] = part.id
+            if isinstance(part, ToolCallPart):
+                item["call_id"] = item.get("call_id") or part.id
+                item["name"] = sound_name(text(item, "name") or part.name)
             refusals += [text(content, "refusal") for content in objects(item.get("content"))]
             if echo["item"] is not None:
                 yield item
@@ -194,7 +196,7 @@ def _assistant(message: Message, *, own: bool) -> Iterable[Object]:
                 yield said_item(part.text)
             case ToolCallPart():
                 arguments = sound_arguments(part.arguments_json) or "{}"
-                yield call_item(_call_id(part.id), part.name, arguments)
+                yield call_item(_call_id(part.id), sound_name(part.name), arguments)
             case OpaquePart():
                 yield dict(part.data)
             case _:

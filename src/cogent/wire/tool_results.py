@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..messages import Medium, Message, ResultPart, TextPart, ToolResultPart
+from ..messages import CachePoint, Medium, Message, ResultPart, TextPart, ToolResultPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from ..messages import Part
 
-__all__ = ("contents", "gathered", "media_apart", "text_of")
+__all__ = ("contents", "gathered", "media_apart", "results_apart", "text_of")
 
 
 def contents(result: ToolResultPart) -> Iterator[ResultPart]:
@@ -36,6 +36,24 @@ def gathered(given: Iterable[Part]) -> tuple[str, tuple[ResultPart, ...]]:
             break
         texts.append(part.text)
     return "".join(texts), tuple(parts[len(texts) :])
+
+
+def results_apart(parts: Iterable[Part]) -> Iterator[Message]:
+    """Give what was read of a user's message, in which results may stand, as messages of one role.
+
+    A cache point stays with the result that it marks: alone it would be a message of nothing.
+    """
+    results: list[Part] = []
+    rest: list[Part] = []
+    marked = rest
+    for part in parts:
+        if not isinstance(part, CachePoint):
+            marked = results if isinstance(part, ToolResultPart) else rest
+        marked.append(part)
+    if results:
+        yield Message("tool", tuple(results))
+    if rest or not results:
+        yield Message("user", tuple(rest))
 
 
 def media_apart(

@@ -25,6 +25,7 @@ from ..errors import APIError, ConfigurationError, ProviderError, ServerError
 from ..messages import FilePart, ImagePart, Message, OpaquePart, ToolResultPart, ToolSpec
 from .call_order import CallOrder
 from .fields import dump
+from .mime_sniffing import sniff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,6 +160,11 @@ class Translator:
                 yield replace(chunk, id=chunk.id or self._made_id(chunk.index))
             case SourceChunk() if chunk.url is not None:
                 yield replace(chunk, raw={})
+            case MediaChunk(media_type=None, data=data):
+                # Ollama does not say it; a piece of sound does not show it.
+                kind = sniff(data) or ""
+                if kind.startswith("image/") and kind.startswith(self._encoder.media):
+                    yield replace(chunk, media_type=kind)
             case MediaChunk() if (chunk.media_type or "").startswith(self._encoder.media):
                 yield chunk
             case TurnChunk():
