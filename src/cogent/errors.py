@@ -109,7 +109,7 @@ class UsageError(CogentError):
     """The library was called wrongly: one stream from two tasks, a response read too early."""
 
 
-class RunError(CogentError):
+class RunError(CogentError):  # each is made of its message alone where it is unpickled
     """An agent's run was stopped.
 
     Attributes:
@@ -128,7 +128,7 @@ class LimitExceeded(RunError):
         limit: Which of the `Limits` it was.
     """
 
-    def __init__(self, message: str, limit: str) -> None:
+    def __init__(self, message: str, limit: str = "") -> None:
         super().__init__(message)
         self.limit = limit
 
@@ -142,7 +142,7 @@ class ToolFailed(RunError):
         tool: The tool's name.
     """
 
-    def __init__(self, message: str, tool: str) -> None:
+    def __init__(self, message: str, tool: str = "") -> None:
         super().__init__(message)
         self.tool = tool
 
