@@ -17,6 +17,7 @@ import pytest
 
 from cogent import (
     Agent,
+    AuthenticationError,
     Client,
     ClientStats,
     CogentError,
@@ -362,6 +363,38 @@ async def test_callers_http_client(serve, library, give):
         assert not http_client.is_closed
         assert {request.headers["x-mine"] for request in server.requests} == {"1"}
     assert (server.accepted, len(server.requests)) == (1, 2)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_http_client_that_was_closed(library):
+    """That is no fault of a connection, which another try or another model could mend."""
+    async with library.AsyncClient(verify=False) as http_client:
+        asked = Model("openai:m", api_key="k", http_client=http_client)
+    with pytest.raises(UsageError, match="http_client was closed"):
+        await ask(asked)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_hook_that_raises_for_the_status(serve, library):
+    """The status is told as ever, and decides on another try."""
+
+    async def raise_for_status(response):
+        response.raise_for_status()
+
+    server = serve(forever(read, send(document(401, b"no"))))
+    hooks = {"response": [raise_for_status]}
+    async with library.AsyncClient(verify=False, event_hooks=hooks) as http_client:
+        with pytest.raises(AuthenticationError, match="HTTP 401"):
+            await ask(model(server, http_client=http_client))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_callers_http_client_must_be_async(library):
+    """The other one is refused at once."""
+    refused = pytest.raises(ConfigurationError, match=r"AsyncClient.*not Client")
+    with library.Client(verify=False) as http_client, refused:
+        Agent(model="openai:m", http_client=http_client)
 
 
 async def test_tls_context_is_made_once(monkeypatch):

@@ -132,6 +132,11 @@ class Client:
     ) -> None:
         self.timeouts = timeouts or Timeouts()
         self.retry = retry or RetryPolicy()
+        if http_client is not None and not hasattr(http_client, "aclose"):
+            raise ConfigurationError(
+                "http_client must be an httpx.AsyncClient or httpx2.AsyncClient, not "
+                f"{type(http_client).__name__}"
+            )
         options = (proxy, verify, cert, http2, max_connections_per_host, max_connections)
         if http_client is not None and options != (None, True, None, False, 100, None):
             raise ConfigurationError(

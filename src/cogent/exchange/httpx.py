@@ -8,7 +8,7 @@ task, without a warning on trio.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -76,12 +76,15 @@ class HTTPXTransport:
         """Prepare an exchange.
 
         Raises:
-            UsageError: The transport was closed; nobody would close another connection.
+            UsageError: The transport was closed; nobody would close another connection. Or the
+                caller's client was.
         """
         if self._closed:
             raise UsageError("this Client was closed while a call was under way")
         check_allowed(call.url)
         if self._callers is not None:
+            if getattr(self._callers, "is_closed", False):
+                raise UsageError("the http_client was closed: close it after the last call")
             return HTTPXExchange(self._callers, call, None, self._watchdog)
         parts = urlsplit(call.url)
         kind = tls, local = parts.scheme == "https", is_loopback(parts.hostname)
@@ -145,6 +148,8 @@ class HTTPXExchange:
         except (DeadlineReached, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001 - of two libraries, told apart by name
+            if type(error).__name__ == "HTTPStatusError":  # a hook of the caller's raised for it
+                return self._begin(cast("Any", error).response)
             fault = head_fault(error)
             fault.__cause__ = None if shows_headers(error) else error
         else:
