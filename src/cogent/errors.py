@@ -178,7 +178,7 @@ class ProviderError(CogentError):
         model: The model that was asked for.
         phase: ``connect``, ``headers``, ``first content`` or ``content``: what was waited for.
         attempt: Which try failed, counted from 1.
-        elapsed: Seconds since the stream was first used.
+        elapsed: Seconds since the call that failed was begun, over all its tries.
         chunks: Chunks that the caller had been handed.
         request_id: The provider's id of the request.
         retryable: Another try could succeed (and would be made, had nothing been handed over).
