@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import gzip
 import itertools
 import os
 import random
@@ -18,6 +19,7 @@ import pytest
 from cogent import (
     Agent,
     AuthenticationError,
+    BadRequest,
     Client,
     ClientStats,
     CogentError,
@@ -387,6 +389,33 @@ async def test_callers_hook_that_raises_for_the_status(serve, library):
         with pytest.raises(AuthenticationError, match="HTTP 401"):
             await ask(model(server, http_client=http_client))
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_hook_that_reads_the_answer(serve, library):
+    """What it has read is the answer all the same, of an error too."""
+
+    async def log(response):
+        await response.aread()
+
+    server = serve([read, send(answer("Hel", "lo")), read, send(document(400, b'{"error": "hm"}'))])
+    hooks = {"response": [log]}
+    async with library.AsyncClient(verify=False, event_hooks=hooks) as http_client:
+        asked = model(server, http_client=http_client)
+        assert await ask(asked) == "Hello"
+        with pytest.raises(BadRequest, match="hm"):
+            await ask(asked)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_transport_for_tests(library):
+    """Its answers are there as a whole, with their encoding taken off."""
+    packed = {"content-encoding": "gzip", "content-type": "text/event-stream"}
+    body = gzip.compress(said("Hel") + said("lo") + STOP + DONE)
+    mock = library.MockTransport(lambda _: library.Response(200, headers=packed, content=body))
+    async with library.AsyncClient(transport=mock) as http_client:
+        asked = Model("openai:m", api_key="k", http_client=http_client)
+        assert await ask(asked) == "Hello"
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])

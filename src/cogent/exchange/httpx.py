@@ -162,10 +162,12 @@ class HTTPXExchange:
         if response.status_code == 407:
             raise proxy_refusal(f"407 {quoted(response.reason_phrase)}")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        # The library's own decoder gives all that a read unpacks to at once, and would abandon its
-        # generators where the data is broken.
-        self._content = Content(headers)
-        self._body = response.aiter_raw()
+        if response.is_stream_consumed:  # by a hook, or a transport for tests: it is kept, unpacked
+            self._content, self._body = Content({}), response.aiter_bytes()
+        else:
+            # The library's own decoder gives all that a read unpacks to at once, and would abandon
+            # its generators where the data is broken.
+            self._content, self._body = Content(headers), response.aiter_raw()
         if self._watchdog is not None:
             self._wait.follow(self._watchdog.watch(_own_socket(response)))
         return Head(response.status_code, headers)
