@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import gzip
 import itertools
@@ -133,6 +134,23 @@ def test_the_next_event_loop_of_a_thread():
     anyio.run(client.__aenter__)
     with pytest.raises(UsageError, match="another event loop"):
         anyio.run(Model("openai:m", api_key="k", client=client).stream("hi").drained)
+
+
+def test_closed_by_another_task(serve):
+    """As fixtures of some plugins are; it is told what to do, and the connections are closed."""
+    server = serve(HELLO)
+
+    async def fixture():
+        async with Client() as client:
+            yield client
+
+    with asyncio.Runner() as runner:
+        opened = fixture()
+        client = runner.run(anext(opened))
+        assert runner.run(ask(model(server, client=client))) == "Hello"
+        with pytest.raises(UsageError, match=r"another task.*pytest"):
+            runner.run(anext(opened))
+    server.wait(lambda server: not server.open_connections)
 
 
 def test_one_of_client_and_http_client():
