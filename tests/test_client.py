@@ -10,6 +10,7 @@ import os
 import random
 import ssl
 import threading
+from contextlib import suppress
 from functools import partial
 
 import anyio
@@ -330,6 +331,34 @@ async def test_cancelled_at_every_wait(serve, http):
             gc.collect()
         assert n > 5
         assert await ask(shared) == "Hello"
+
+
+@pytest.mark.scorecard(42)
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_cancelled_by_asyncio_at_every_wait(serve, http):
+    """Its own way of cancelling, as of ``asyncio.timeout``, minds no shield; nothing is left."""
+    server = serve(HELLO)
+    async with http.opened(limit=1) as client:
+        shared = model(server, client=client)
+        for n in itertools.count(1):
+            task = asyncio.ensure_future(cancelled_by_asyncio(ask(shared), n))
+            with suppress(asyncio.CancelledError):
+                assert await task == "Hello"
+            check_pool(HTTP.pool(client))
+            assert not http.is_own or free(client) == 1
+            assert client.stats() == ClientStats(open=0, queued=0, **NOTHING)
+            gc.collect()
+            if not task.cancelled():
+                break
+        assert n > 5
+        assert await ask(shared) == "Hello"
+        assert HTTP.connections(client) == 1
+
+
+async def cancelled_by_asyncio(awaitable, n: int):
+    """Await something, and have the task cancelled when it waits for the n-th time."""
+    task = asyncio.current_task()
+    return await CancelledAt(awaitable, task, n)
 
 
 @pytest.mark.scorecard(50)

@@ -213,12 +213,15 @@ class HTTPXExchange:
             if response is not None:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                     await response.aclose()
-            if self._start is not None and not self._whole:
-                with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
-                    await reset_left_streams(self._start.connection, self._request)
         finally:
-            if self._slot is not None:
-                self._slot.release()
+            try:
+                if self._start is not None and not self._whole:
+                    with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
+                        await reset_left_streams(self._start.connection, self._request)
+                        await self._start.close_left()
+            finally:
+                if self._slot is not None:
+                    self._slot.release()
 
     async def _send(self) -> HTTPResponse:
         if self._slot is not None:
