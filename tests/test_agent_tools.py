@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections import deque
 from contextlib import asynccontextmanager
 
 import anyio
@@ -37,7 +38,7 @@ from cogent import (
 )
 from cogent.messages import ToolResultPart
 from cogent.testing import Emulator, Fault, Reply, ScriptedModel
-from cogent.tools.batch import INTERRUPTED
+from cogent.tools.batch import INTERRUPTED, ToolBatch
 from cogent.wire import DIALECTS
 
 PROVIDERS = {
@@ -269,6 +270,27 @@ async def test_the_context_and_the_progress_of_a_call(live):
     assert progress == [("c0", "work", {"step": 0}), ("c0", "work", {"step": 1})]
     assert results(stream.response)[0][1] == "Ada c0 work 1"
     assert not any(b"Ada c" not in seen.body and b"Ada" in seen.body for seen in s.requests)
+
+
+def test_no_progress_is_lost_while_it_is_handed_out():
+    """A thread may report in between; that comes next."""
+
+    class Racing(deque):
+        """Another thread adds to it as soon as the first is taken."""
+
+        def popleft(self):
+            found = super().popleft()
+            if found == "first":
+                self.append("second")
+            return found
+
+        def clear(self):
+            self.append("second")
+            super().clear()
+
+    batch = ToolBatch({}, context=None, turn=1)
+    batch._chunks = Racing(["first"])
+    assert [*batch.arrived(), *batch.arrived()] == ["first", "second"]
 
 
 async def test_beside_the_reader_results_come_one_by_one():

@@ -27,6 +27,8 @@ from cogent.cli import commands
 from cogent.cli.models import find_model
 from cogent.testing import Emulator, Fault, Reply
 
+from .support.script_server import document, fin, read, send
+
 COMMAND = Path(sysconfig.get_path("scripts"), "cogent")
 KEY = "sk-emulated-9f3b71c2"
 SECONDS = 30
@@ -484,4 +486,11 @@ def test_a_model_of_a_local_ollama_is_found_and_asked(environment):
 def test_no_model_is_found(host, environment):
     """Without a key and an Ollama there is none, whatever nonsense its address is."""
     environment.setenv("OLLAMA_HOST", host)
+    assert find_model() is None
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-other\r\n", document(200, b"{}", content_length="50")])
+def test_no_model_is_found_where_another_server_listens(said, environment, serve):
+    """What speaks no HTTP there, or breaks off, is no Ollama."""
+    environment.setenv("OLLAMA_HOST", serve([read, send(said), fin]).origin)
     assert find_model() is None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import gzip
 import itertools
 import os
 import random
 import ssl
 import threading
+from contextlib import suppress
 from functools import partial
 
 import anyio
@@ -17,6 +20,8 @@ import pytest
 
 from cogent import (
     Agent,
+    AuthenticationError,
+    BadRequest,
     Client,
     ClientStats,
     CogentError,
@@ -130,6 +135,23 @@ def test_the_next_event_loop_of_a_thread():
     anyio.run(client.__aenter__)
     with pytest.raises(UsageError, match="another event loop"):
         anyio.run(Model("openai:m", api_key="k", client=client).stream("hi").drained)
+
+
+def test_closed_by_another_task(serve):
+    """As fixtures of some plugins are; it is told what to do, and the connections are closed."""
+    server = serve(HELLO)
+
+    async def fixture():
+        async with Client() as client:
+            yield client
+
+    with asyncio.Runner() as runner:
+        opened = fixture()
+        client = runner.run(anext(opened))
+        assert runner.run(ask(model(server, client=client))) == "Hello"
+        with pytest.raises(UsageError, match=r"another task.*pytest"):
+            runner.run(anext(opened))
+    server.wait(lambda server: not server.open_connections)
 
 
 def test_one_of_client_and_http_client():
@@ -311,6 +333,34 @@ async def test_cancelled_at_every_wait(serve, http):
         assert await ask(shared) == "Hello"
 
 
+@pytest.mark.scorecard(42)
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_cancelled_by_asyncio_at_every_wait(serve, http):
+    """Its own way of cancelling, as of ``asyncio.timeout``, minds no shield; nothing is left."""
+    server = serve(HELLO)
+    async with http.opened(limit=1) as client:
+        shared = model(server, client=client)
+        for n in itertools.count(1):
+            task = asyncio.ensure_future(cancelled_by_asyncio(ask(shared), n))
+            with suppress(asyncio.CancelledError):
+                assert await task == "Hello"
+            check_pool(HTTP.pool(client))
+            assert not http.is_own or free(client) == 1
+            assert client.stats() == ClientStats(open=0, queued=0, **NOTHING)
+            gc.collect()
+            if not task.cancelled():
+                break
+        assert n > 3
+        assert await ask(shared) == "Hello"
+        assert HTTP.connections(client) == 1
+
+
+async def cancelled_by_asyncio(awaitable, n: int):
+    """Await something, and have the task cancelled when it waits for the n-th time."""
+    task = asyncio.current_task()
+    return await CancelledAt(awaitable, task, n)
+
+
 @pytest.mark.scorecard(50)
 @pytest.mark.parametrize("transport", ["own", "direct"])
 async def test_left_with_a_stream_open(serve, transport):
@@ -362,6 +412,65 @@ async def test_callers_http_client(serve, library, give):
         assert not http_client.is_closed
         assert {request.headers["x-mine"] for request in server.requests} == {"1"}
     assert (server.accepted, len(server.requests)) == (1, 2)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_http_client_that_was_closed(library):
+    """That is no fault of a connection, which another try or another model could mend."""
+    async with library.AsyncClient(verify=False) as http_client:
+        asked = Model("openai:m", api_key="k", http_client=http_client)
+    with pytest.raises(UsageError, match="http_client was closed"):
+        await ask(asked)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_hook_that_raises_for_the_status(serve, library):
+    """The status is told as ever, and decides on another try."""
+
+    async def raise_for_status(response):
+        response.raise_for_status()
+
+    server = serve(forever(read, send(document(401, b"no"))))
+    hooks = {"response": [raise_for_status]}
+    async with library.AsyncClient(verify=False, event_hooks=hooks) as http_client:
+        with pytest.raises(AuthenticationError, match="HTTP 401"):
+            await ask(model(server, http_client=http_client))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_hook_that_reads_the_answer(serve, library):
+    """What it has read is the answer all the same, of an error too."""
+
+    async def log(response):
+        await response.aread()
+
+    server = serve([read, send(answer("Hel", "lo")), read, send(document(400, b'{"error": "hm"}'))])
+    hooks = {"response": [log]}
+    async with library.AsyncClient(verify=False, event_hooks=hooks) as http_client:
+        asked = model(server, http_client=http_client)
+        assert await ask(asked) == "Hello"
+        with pytest.raises(BadRequest, match="hm"):
+            await ask(asked)
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_transport_for_tests(library):
+    """Its answers are there as a whole, with their encoding taken off."""
+    packed = {"content-encoding": "gzip", "content-type": "text/event-stream"}
+    body = gzip.compress(said("Hel") + said("lo") + STOP + DONE)
+    mock = library.MockTransport(lambda _: library.Response(200, headers=packed, content=body))
+    async with library.AsyncClient(transport=mock) as http_client:
+        asked = Model("openai:m", api_key="k", http_client=http_client)
+        assert await ask(asked) == "Hello"
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_callers_http_client_must_be_async(library):
+    """The other one is refused at once."""
+    refused = pytest.raises(ConfigurationError, match=r"AsyncClient.*not Client")
+    with library.Client(verify=False) as http_client, refused:
+        Agent(model="openai:m", http_client=http_client)
 
 
 async def test_tls_context_is_made_once(monkeypatch):

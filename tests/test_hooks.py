@@ -249,6 +249,20 @@ async def test_what_a_hook_raises_reaches_the_reader(where, live):
     assert len(ended) == (where == "after_tool")
 
 
+async def test_no_hook_ends_the_readers_loop():
+    """An exception that means the end of a loop is a failure, as in a generator."""
+
+    class Empty(Hooks[None]):
+        async def after_model(self, context, turn):
+            raise StopAsyncIteration
+
+    async with running(DONE, tools=[search], hooks=Empty()) as (agent, _):
+        stream = agent.run_stream("Go.")
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="StopAsyncIteration"):
+                await read(stream, [])
+
+
 async def test_what_came_with_the_end_of_a_turn_is_handed_out_before_the_hook():
     """One read may bring the whole answer."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import copy
 import importlib
 import inspect
+import pickle
 import pkgutil
 from pathlib import Path
 
@@ -97,6 +99,17 @@ def test_every_error_is_one_of_ours():
         assert issubclass(cls, errors.CogentError)
         assert cls.__module__ == "cogent.errors"
         assert name in (errors.__doc__ or "")
+
+
+@pytest.mark.parametrize("copied", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
+@pytest.mark.parametrize("name", errors.__all__)
+def test_errors_can_be_copied_and_sent_to_another_process(name, copied):
+    """With all that they carry: a pool of processes breaks over an error that cannot be read."""
+    error = getattr(errors, name)("It did not work.")
+    vars(error).update(dict.fromkeys(vars(error), "told"))
+    again = copied(error)
+    assert type(again) is type(error)
+    assert (again.args, vars(again)) == (error.args, vars(error))
 
 
 @pytest.mark.parametrize("package", [cogent, wire], ids=["cogent", "cogent.wire"])

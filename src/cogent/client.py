@@ -63,7 +63,7 @@ class ClientStats:
 class Client:
     """Connections that all agents and models of an application use together.
 
-    Use it as an async context manager, on one event loop::
+    Use it as an async context manager, in one task, whatever the tasks that make calls::
 
         async with Client() as client:
             agent = Agent(model="gpt-4o", client=client)
@@ -132,6 +132,11 @@ class Client:
     ) -> None:
         self.timeouts = timeouts or Timeouts()
         self.retry = retry or RetryPolicy()
+        if http_client is not None and not hasattr(http_client, "aclose"):
+            raise ConfigurationError(
+                "http_client must be an httpx.AsyncClient or httpx2.AsyncClient, not "
+                f"{type(http_client).__name__}"
+            )
         options = (proxy, verify, cert, http2, max_connections_per_host, max_connections)
         if http_client is not None and options != (None, True, None, False, 100, None):
             raise ConfigurationError(
@@ -175,6 +180,11 @@ class Client:
                 # Its tasks never fail, so what the caller raised leaves as it is, in no group.
                 tasks.cancel_scope.cancel()
                 await tasks.__aexit__(None, None, None)  # noqa: ASYNC102 - no scope may be between
+        except RuntimeError as error:  # of its cancel scope
+            raise UsageError(
+                "this Client was opened by another task: open and close it in one, as `async with` "
+                "does; in a test, use a fixture of anyio's pytest plugin, which has one task for it"
+            ) from error
         finally:
             if transport is not None:
                 await transport.aclose()

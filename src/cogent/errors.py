@@ -109,7 +109,7 @@ class UsageError(CogentError):
     """The library was called wrongly: one stream from two tasks, a response read too early."""
 
 
-class RunError(CogentError):
+class RunError(CogentError):  # each is made of its message alone where it is unpickled
     """An agent's run was stopped.
 
     Attributes:
@@ -128,7 +128,7 @@ class LimitExceeded(RunError):
         limit: Which of the `Limits` it was.
     """
 
-    def __init__(self, message: str, limit: str) -> None:
+    def __init__(self, message: str, limit: str = "") -> None:
         super().__init__(message)
         self.limit = limit
 
@@ -142,7 +142,7 @@ class ToolFailed(RunError):
         tool: The tool's name.
     """
 
-    def __init__(self, message: str, tool: str) -> None:
+    def __init__(self, message: str, tool: str = "") -> None:
         super().__init__(message)
         self.tool = tool
 
@@ -178,7 +178,7 @@ class ProviderError(CogentError):
         model: The model that was asked for.
         phase: ``connect``, ``headers``, ``first content`` or ``content``: what was waited for.
         attempt: Which try failed, counted from 1.
-        elapsed: Seconds since the stream was first used.
+        elapsed: Seconds since the call that failed was begun, over all its tries.
         chunks: Chunks that the caller had been handed.
         request_id: The provider's id of the request.
         retryable: Another try could succeed (and would be made, had nothing been handed over).

@@ -107,6 +107,18 @@ async def test_first_content(script, phase):
     assert len(transport.exchanges) == 1
 
 
+async def test_first_content_is_not_the_readers_time():
+    """A slow reader of what comes before the content is not a server that sends none."""
+    chunks, _ = stream([4, PREAMBLE, 5, *HELLO], include_raw=True, first_content=10)
+    assert "Hello" in "".join(chunk.content for chunk in await read(chunks, pause=100))
+    began = anyio.current_time()
+    chunks, _ = stream([4, PREAMBLE, HANG], include_raw=True, first_content=10)
+    await anext(chunks)
+    await anyio.sleep(100)
+    await fails(chunks, DeadlineExceeded)
+    assert anyio.current_time() - began == approx(110)
+
+
 @pytest.mark.scorecard(28, 29, 30)
 @pytest.mark.parametrize("rest", [[HANG], ALIVE, [1, b"d"] * 5000], ids=["no", "comments", "bytes"])
 async def test_between_content(rest):

@@ -75,6 +75,8 @@ class FakeExchange:
         return found if isinstance(found, Head) else OK
 
     async def receive(self, deadline: float | None) -> bytes:
+        if self._ended:
+            return b""  # there is nothing to wait for, as with real bodies
         data = await self._run(deadline, bytes)
         if isinstance(data, bytes):
             return data

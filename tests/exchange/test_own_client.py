@@ -47,6 +47,15 @@ def shown(error: BaseException) -> str:
 # Certificates.
 
 
+async def test_no_cookies(serve):
+    """A session that a gateway opened for one key is not shown with the next one."""
+    server = serve(forever(read, send(document(200, b"Hello", set_cookie="session=1; Path=/"))))
+    async with opened() as transport:
+        assert [await ask(transport, server.url) for _ in range(2)] == [b"Hello", b"Hello"]
+    assert not [r for r in server.requests if "cookie" in r.headers]
+    assert len(server.requests) == 2
+
+
 async def test_private_ca(serve, certificates):
     """A server that a CA of the caller's own vouches for is trusted, given the CA in any way."""
     server = serve(HELLO, tls=certificates.for_server())

@@ -65,6 +65,7 @@ class StuckClient:
     """A client whose answer never closes."""
 
     status_code = 200
+    is_stream_consumed = False
 
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}

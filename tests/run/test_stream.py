@@ -20,6 +20,7 @@ from cogent.run.caller import Caller
 from cogent.run.loop import Loop
 from cogent.run.steps import Steps
 from cogent.run.stream import RunStream
+from cogent.wire.fields import dump
 
 from ..exchange.fake import HANG, FakeExchange, FakeTransport
 from ..support.script_server import DONE, PREAMBLE, STOP, event, said
@@ -176,6 +177,17 @@ async def test_cancel_of_a_call_that_is_whole_but_not_handed_out():
     assert await kinds(chunks) == []
     assert chunks.response.finish_reason == "cancelled"
     assert chunks.response.messages == (user("hi"),)
+
+
+async def test_cancel_of_an_answer_whose_body_has_ended():
+    """What was read to its end is not read again to find that nobody wants it."""
+    said = {"message": {"content": "Hello"}, "finish_reason": "stop"}
+    chunks, transport = stream([dump({"choices": [said]})])
+    assert (await anext(chunks)).content == "Hello"
+    chunks.cancel()
+    assert await kinds(chunks) == []
+    assert chunks.response.content == "Hello"
+    assert transport.exchanges[0].closed
 
 
 async def test_cancel_after_the_end_changes_nothing():

@@ -40,9 +40,9 @@ class Deadlines:
         self.delivered = False
         self._timeouts = timeouts
         # Infinite is what does not apply, or not yet.
+        self._first = _or_never(timeouts.first_content)
         self._between = _or_never(timeouts.between_content)
         self._visible = _or_never(timeouts.visible)
-        self._first_by = inf
         self._end = inf  # of the whole call
         self._stopped = inf  # when the stop reason was first seen
         self._waited = 0.0  # for content, in earlier steps that brought none
@@ -54,7 +54,6 @@ class Deadlines:
             self.began = now
             self._end = now + _or_never(self._timeouts.total)
         self.step_began = now
-        self._first_by = now + _or_never(self._timeouts.first_content)
         self._stopped = inf
         self._waited = self._unseen = 0.0
 
@@ -83,7 +82,7 @@ class Deadlines:
         """Give the moment by which something has to come, in this step; ``None``: never."""
         assert self.step_began is not None
         since = self.step_began - self._waited
-        deadline = since + self._between if self.delivered else self._first_by
+        deadline = since + (self._between if self.delivered else self._first)
         if self._visible < inf:
             deadline = min(deadline, self._visible_by())
         if self._stopped < inf:

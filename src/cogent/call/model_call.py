@@ -129,6 +129,8 @@ class ModelCall:
             ProviderError: The call has failed for good.
             Interrupted: `interrupt` was called.
         """
+        if self._wait.interrupted:  # a body that has ended has no wait to end
+            raise Interrupted
         self._deadlines.step_began = self._now()
         while True:
             try:
@@ -192,8 +194,6 @@ class ModelCall:
         if self._pause_until is not None:
             until, self._pause_until = self._pause_until, None
             await self._wait.run(None, lambda: anyio.sleep_until(until))
-        if self._wait.interrupted:
-            raise Interrupted
         self._shared.retried += self.attempts > 0
         self.attempts += 1
         self._deadlines.begin_try(self._now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from urllib.error import URLError
+from http.client import HTTPException
 from urllib.request import ProxyHandler, build_opener
 
 from ..errors import ConfigurationError
@@ -33,5 +33,5 @@ def _ollama_model() -> str | None:
         with opener.open(url, timeout=_PROBE_SECONDS) as answer:
             models = json.load(answer)["models"]
         return f"ollama:{models[0]['name']}" if models else None
-    except (URLError, OSError, ValueError, KeyError, TypeError, ConfigurationError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError, ConfigurationError):
         return None

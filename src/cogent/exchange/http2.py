@@ -25,7 +25,7 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("prepare", "reset_left_streams")
+__all__ = ("is_http2", "prepare", "reset_left_streams")
 
 _CANCEL = 8  # RFC 9113, section 7
 
@@ -45,7 +45,7 @@ def prepare(connection: Any) -> None:
     Args:
         connection: The innermost, of ``httpcore``.
     """
-    if not _is_http2(connection):
+    if not is_http2(connection):
         return
     if not isinstance(connection._receive_events, _SharedReads):
         connection._receive_events = _SharedReads(connection)
@@ -67,7 +67,7 @@ async def reset_left_streams(connection: Any, request: Any) -> None:
         connection: The innermost, of ``httpcore``.
         request: One that was sent on it, of ``httpx``.
     """
-    if not _is_http2(connection):
+    if not is_http2(connection):
         return
     h2, read = connection._h2_state, connection._events  # by the number of the stream
     left = [number for number, s in h2.streams.items() if s.open and number not in read]
@@ -77,7 +77,8 @@ async def reset_left_streams(connection: Any, request: Any) -> None:
         await connection._write_outgoing_data(request)  # takes the connection's lock
 
 
-def _is_http2(connection: Any) -> bool:
+def is_http2(connection: Any) -> bool:
+    """Tell whether a connection, the innermost of ``httpcore``, speaks HTTP/2."""
     return hasattr(connection, "_h2_state")
 
 

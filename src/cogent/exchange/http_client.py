@@ -14,6 +14,7 @@ class HTTPResponse(Protocol):
     """What is used of a response of either library."""
 
     status_code: int
+    is_stream_consumed: bool
 
     @property
     def reason_phrase(self) -> str:
@@ -32,6 +33,10 @@ class HTTPResponse(Protocol):
 
     def aiter_raw(self) -> AsyncIterator[bytes]:
         """Iterate over the body as it comes."""
+        ...
+
+    def aiter_bytes(self) -> AsyncIterator[bytes]:
+        """Iterate over the body unpacked, also once it was read."""
         ...
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ task, without a warning on trio.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import anyio
@@ -76,12 +76,15 @@ class HTTPXTransport:
         """Prepare an exchange.
 
         Raises:
-            UsageError: The transport was closed; nobody would close another connection.
+            UsageError: The transport was closed; nobody would close another connection. Or the
+                caller's client was.
         """
         if self._closed:
             raise UsageError("this Client was closed while a call was under way")
         check_allowed(call.url)
         if self._callers is not None:
+            if getattr(self._callers, "is_closed", False):
+                raise UsageError("the http_client was closed: close it after the last call")
             return HTTPXExchange(self._callers, call, None, self._watchdog)
         parts = urlsplit(call.url)
         kind = tls, local = parts.scheme == "https", is_loopback(parts.hostname)
@@ -145,6 +148,8 @@ class HTTPXExchange:
         except (DeadlineReached, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001 - of two libraries, told apart by name
+            if type(error).__name__ == "HTTPStatusError":  # a hook of the caller's raised for it
+                return self._begin(cast("Any", error).response)
             fault = head_fault(error)
             fault.__cause__ = None if shows_headers(error) else error
         else:
@@ -157,10 +162,12 @@ class HTTPXExchange:
         if response.status_code == 407:
             raise proxy_refusal(f"407 {quoted(response.reason_phrase)}")
         headers = {name.lower(): value for name, value in response.headers.items()}
-        # The library's own decoder gives all that a read unpacks to at once, and would abandon its
-        # generators where the data is broken.
-        self._content = Content(headers)
-        self._body = response.aiter_raw()
+        if response.is_stream_consumed:  # by a hook, or a transport for tests: it is kept, unpacked
+            self._content, self._body = Content({}), response.aiter_bytes()
+        else:
+            # The library's own decoder gives all that a read unpacks to at once, and would abandon
+            # its generators where the data is broken.
+            self._content, self._body = Content(headers), response.aiter_raw()
         if self._watchdog is not None:
             self._wait.follow(self._watchdog.watch(_own_socket(response)))
         return Head(response.status_code, headers)
@@ -206,12 +213,15 @@ class HTTPXExchange:
             if response is not None:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                     await response.aclose()
-            if self._start is not None and not self._whole:
-                with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
-                    await reset_left_streams(self._start.connection, self._request)
         finally:
-            if self._slot is not None:
-                self._slot.release()
+            try:
+                if self._start is not None and not self._whole:
+                    with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
+                        await reset_left_streams(self._start.connection, self._request)
+                        await self._start.close_left()
+            finally:
+                if self._slot is not None:
+                    self._slot.release()
 
     async def _send(self) -> HTTPResponse:
         if self._slot is not None:

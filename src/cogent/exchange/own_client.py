@@ -16,6 +16,7 @@ from .tls import default_context, given_context
 
 if TYPE_CHECKING:
     import ssl
+    from http.cookiejar import CookieJar
 
     import httpx
 
@@ -69,6 +70,7 @@ class OwnClients:
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
             timeout=None,  # noqa: S113 - bounded by the deadlines of each wait
             trust_env=not local,
+            cookies=_no_cookies(),
         )
         put_under(client, whole_writes=self._http2 and tls)
         return client
@@ -90,6 +92,13 @@ class OwnClients:
         if scheme == "https":
             proxy.ssl_context = self._context or default_context(self._http2)
         return proxy
+
+
+def _no_cookies() -> CookieJar:
+    """Make a jar that takes none: what one answer sets would go with calls of other keys."""
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # the library has loaded it
+
+    return CookieJar(DefaultCookiePolicy(allowed_domains=()))
 
 
 @cache

@@ -13,6 +13,8 @@ there is no other way:
   taken for the answer to the next call: whoever can write them, an attacker or a broken gateway,
   has answered another call. (What comes later ``httpcore`` sees: it uses no idle connection on
   which there is something to read.)
+- A task that asyncio itself cancels (``Task.cancel``, and so ``asyncio.timeout``) minds no shield:
+  the pool's own steps are cut off too, wherever that hits them, and the connection is left in it.
 - For what else there is on HTTP/2 see `cogent.exchange.http2`.
 """
 
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from .http2 import prepare
+from .http2 import is_http2, prepare
 from .read_ahead import has_read_ahead
 from .rules import CLOSE_SECONDS
 
@@ -74,6 +76,21 @@ class Start:
         """Let go of the scope: this lives as long as the answer, a scope keeps those around it."""
         self._scope = None
 
+    async def close_left(self) -> None:
+        """Close what the pool holds for nobody, once a call has ended before its answer."""
+        pool = self._pool
+        if pool is None:
+            return
+        others = [sent for sent in pool._requests if sent.request.extensions.get("trace") != self]
+        pool._requests[:] = others
+        serving = {sent.connection for sent in others}
+        for connection in tuple(pool._connections):
+            free = connection.is_idle() or connection.is_closed() or connection in serving
+            if not free and not is_http2(_innermost(connection)):
+                pool._connections.remove(connection)
+                await connection.aclose()
+        await pool._close_connections(pool._assign_requests_to_connections())
+
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Take an event of the library."""
         if self._scope is None:
@@ -97,8 +114,7 @@ class Start:
                 if self.connection not in self._pool._connections:
                     self._pool._connections.append(self.connection)
                 break
-        while hasattr(self.connection, "_connection"):
-            self.connection = self.connection._connection
+        self.connection = _innermost(self.connection)
 
     def _leave_if_answered(self) -> None:
         """Make the pool take another connection, if this one has an answer already."""
@@ -110,6 +126,12 @@ class Start:
         if state.trailing_data[0] or has_read_ahead(below):
             library = import_module(type(self._pool).__module__.partition(".")[0])
             raise library.ConnectionNotAvailable
+
+
+def _innermost(connection: Any) -> Any:
+    while hasattr(connection, "_connection"):
+        connection = connection._connection
+    return connection
 
 
 def _pool_of(client: Any, url: Any) -> Any:

@@ -237,6 +237,10 @@ class RunStream(AsyncIterator[Chunk], Generic[OutputT_co]):
             self._ready = chunks + self._ready if self._ready else chunks
         except BaseException as error:
             await self._release()  # noqa: ASYNC102 - shields and bounds itself
+            if isinstance(error, StopAsyncIteration):  # it would look like the end of the run
+                told = "a hook, or another function of the caller's, raised StopAsyncIteration"
+                self._failure = RuntimeError(told)
+                raise self._failure from error
             if not isinstance(error, Interrupted):
                 self._note_failure(error)
                 raise

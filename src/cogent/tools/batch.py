@@ -113,10 +113,8 @@ class ToolBatch:
             self._scopes.add(scope)
 
     def arrived(self) -> list[Chunk]:
-        """Give what has come, without waiting."""
-        chunks = list(self._chunks)
-        self._chunks.clear()
-        return chunks
+        """Give what has come, without waiting. Meanwhile threads may report more."""
+        return [self._chunks.popleft() for _ in range(len(self._chunks))]
 
     async def step(self) -> list[Chunk]:
         """Wait for the next results or progress.
