@@ -214,11 +214,11 @@ class HTTPXExchange:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                     await response.aclose()
         finally:
-            try:
+            try:  # asyncio's own cancelling minds no shield, here or above
                 if self._start is not None and not self._whole:
                     with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
-                        await reset_left_streams(self._start.connection, self._request)
                         await self._start.close_left()
+                        await reset_left_streams(self._start.connection, self._request)
             finally:
                 if self._slot is not None:
                     self._slot.release()
