@@ -153,6 +153,18 @@ def test_what_only_another_provider_knows_is_refused(dialect):
         assert b'"x"' not in written
 
 
+def test_what_a_model_did_elsewhere_is_not_compared(monkeypatch):
+    """With thousands of such parts it would be quadratic."""
+
+    def fail(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(OpaquePart, "__eq__", fail)
+    searches = [OpaquePart("other", {"number": number}) for number in range(3)]
+    wire = encoded("openai-chat", Message("assistant", (*searches, TextPart("Hi.")), "other"))
+    assert wire["messages"] == [{"role": "assistant", "content": "Hi."}]
+
+
 @pytest.mark.parametrize("dialect", ["openai-chat", "ollama"])
 def test_a_cache_point_is_a_hint(dialect):
     """Providers that cache by themselves need none."""
