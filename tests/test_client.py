@@ -154,6 +154,19 @@ def test_closed_by_another_task(serve):
     server.wait(lambda server: not server.open_connections)
 
 
+def test_closed_before_a_scope_that_was_opened_after_it():
+    """As by hand, or in a generator: another task is not the only reason that is told."""
+
+    async def misplaced():
+        client = Client()
+        await client.__aenter__()
+        with anyio.CancelScope():
+            await client.__aexit__(None, None, None)
+
+    with pytest.raises(UsageError, match="cancel scope that is still open"):
+        asyncio.run(misplaced())
+
+
 def test_one_of_client_and_http_client():
     """Whose connections are used is said once."""
     with pytest.raises(ConfigurationError, match="not both"):
