@@ -28,6 +28,7 @@ from cogent import (
     ConfigurationError,
     ConnectFailed,
     Model,
+    NoResponse,
     RetryPolicy,
     Settings,
     StreamInterrupted,
@@ -449,6 +450,26 @@ async def test_callers_hook_that_raises_for_the_status(serve, library):
         with pytest.raises(AuthenticationError, match="HTTP 401"):
             await ask(model(server, http_client=http_client))
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_hook_that_another_server_refuses(serve, library):
+    """As where it fetches a token: that is no answer of the provider's."""
+    other = serve(forever(read, send(document(401, b"no"))))
+
+    async def fetch_token(request):
+        async with library.AsyncClient(verify=False) as tokens:
+            (await tokens.post(other.url)).raise_for_status()
+
+    server = serve(HELLO)
+    hooks = {"request": [fetch_token]}
+    async with (
+        library.AsyncClient(verify=False, event_hooks=hooks) as http_client,
+        Client(http_client=http_client, retry=RetryPolicy(max_retries=0)) as client,
+    ):
+        with pytest.raises(NoResponse, match=r"before an answer.*401"):
+            await ask(model(server, client=client))
+    assert not server.requests
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])

@@ -148,8 +148,10 @@ class HTTPXExchange:
         except (DeadlineReached, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001 - of two libraries, told apart by name
-            if type(error).__name__ == "HTTPStatusError":  # a hook of the caller's raised for it
-                return self._begin(cast("Any", error).response)
+            if type(error).__name__ == "HTTPStatusError":  # raised by a hook of the caller's
+                answer = cast("Any", error).response
+                if answer.request is self._request:  # and not by one that asks another server
+                    return self._begin(answer)
             fault = head_fault(error)
             fault.__cause__ = None if shows_headers(error) else error
         else:
