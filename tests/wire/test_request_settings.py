@@ -188,12 +188,16 @@ def test_a_made_up_name_of_a_call_goes_back_as_servers_take_it(dialect, own):
     assert MADE_UP not in wire
 
 
-def test_a_name_that_a_tool_has_stays():
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses"])
+def test_a_name_that_a_tool_has_stays(dialect):
     """Compatible servers may take what OpenAI does not."""
-    call = Message("assistant", (ToolCallPart("c", "a.b"),))
-    request = Request(model="m", messages=(call,), tools=(ToolSpec("a.b"),))
-    body = DIALECTS["openai-chat"].encode_request(request, QUIRKS)
-    assert body["messages"][0]["tool_calls"][0]["function"]["name"] == "a.b"
+    item = {"type": "function_call", "call_id": "d", "name": "a.b", "arguments": "{}"}
+    calls = ToolCallPart("c", "a.b"), ToolCallPart("d", "a.b", "{}", {"item": item})
+    message = Message("assistant", calls, dialect)
+    request = Request(model="m", messages=(message,), tools=(ToolSpec("a.b"),))
+    written = dump(DIALECTS[dialect].encode_request(request, QUIRKS))
+    assert b"a_b" not in written
+    assert written.count(b'"name":"a.b"') >= len((*calls, *request.tools))
 
 
 CITED = TextPart("So.", {"citations": [{"type": "char_location", "cited_text": "so"}]})
