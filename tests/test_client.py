@@ -28,6 +28,7 @@ from cogent import (
     ConfigurationError,
     ConnectFailed,
     Model,
+    NoResponse,
     RetryPolicy,
     Settings,
     StreamInterrupted,
@@ -152,6 +153,19 @@ def test_closed_by_another_task(serve):
         with pytest.raises(UsageError, match=r"another task.*pytest"):
             runner.run(anext(opened))
     server.wait(lambda server: not server.open_connections)
+
+
+def test_closed_before_a_scope_that_was_opened_after_it():
+    """As by hand, or in a generator: another task is not the only reason that is told."""
+
+    async def misplaced():
+        client = Client()
+        await client.__aenter__()
+        with anyio.CancelScope():
+            await client.__aexit__(None, None, None)
+
+    with pytest.raises(UsageError, match="cancel scope that is still open"):
+        asyncio.run(misplaced())
 
 
 def test_one_of_client_and_http_client():
@@ -436,6 +450,26 @@ async def test_callers_hook_that_raises_for_the_status(serve, library):
         with pytest.raises(AuthenticationError, match="HTTP 401"):
             await ask(model(server, http_client=http_client))
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+async def test_callers_hook_that_another_server_refuses(serve, library):
+    """As where it fetches a token: that is no answer of the provider's."""
+    other = serve(forever(read, send(document(401, b"no"))))
+
+    async def fetch_token(request):
+        async with library.AsyncClient(verify=False) as tokens:
+            (await tokens.post(other.url)).raise_for_status()
+
+    server = serve(HELLO)
+    hooks = {"request": [fetch_token]}
+    async with (
+        library.AsyncClient(verify=False, event_hooks=hooks) as http_client,
+        Client(http_client=http_client, retry=RetryPolicy(max_retries=0)) as client,
+    ):
+        with pytest.raises(NoResponse, match=r"before an answer.*401"):
+            await ask(model(server, client=client))
+    assert not server.requests
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])

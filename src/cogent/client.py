@@ -182,8 +182,9 @@ class Client:
                 await tasks.__aexit__(None, None, None)  # noqa: ASYNC102 - no scope may be between
         except RuntimeError as error:  # of its cancel scope
             raise UsageError(
-                "this Client was opened by another task: open and close it in one, as `async with` "
-                "does; in a test, use a fixture of anyio's pytest plugin, which has one task for it"
+                "this Client was opened by another task, or before a task group or cancel scope "
+                "that is still open: close it where it was opened, as `async with` does; in a "
+                "test, use a fixture of anyio's pytest plugin, which has one task for it"
             ) from error
         finally:
             if transport is not None:

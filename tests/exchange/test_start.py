@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import ssl
+import threading
 from contextlib import asynccontextmanager, nullcontext
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from cogent.exchange.start import Start
 from tests.support.cancelling import cancelled_at_each_wait
 from tests.support.http2_server import HTTP2Server
 from tests.support.proxy import Proxy
-from tests.support.script_server import document, forever, read, send
+from tests.support.script_server import document, forever, head, hold, part, read, send
 from tests.support.transports import LIBRARIES
 
 from .reading import rest, whole
@@ -124,3 +125,64 @@ async def test_the_connections_of_others_are_left_alone():
         start = Start(client, request, scope)
         await request.extensions["trace"]("http11.send_request_headers.started", {})
     assert start.connection is own
+
+
+class Left:
+    """A connection that serves nobody. While it is closed, a call takes another one."""
+
+    def __init__(self, taken) -> None:
+        self._taken = taken
+
+    def is_idle(self) -> bool:
+        return False
+
+    is_closed = has_expired = is_available = is_idle
+
+    def can_handle_request(self, origin) -> bool:
+        return False
+
+    async def aclose(self) -> None:
+        await self._taken()
+
+
+async def test_what_is_closed_for_a_call_serves_no_other(serve, certificates, library):
+    """Nor does it by the time when its turn comes: a call has taken what was free before."""
+    gate = threading.Event()
+    answer = send(document(200, b"one"))
+    server = serve([read, answer, read, hold(gate), answer])
+    async with opened(library, certificates) as transport:
+        asked = Call(server.url, {}, b"hi")
+        assert await whole(transport.exchange(asked)) == b"one"
+        beside = transport.exchange(asked)
+        said = []
+
+        async def take() -> None:
+            tasks.start_soon(hear)
+            await server.until_requests(2)
+
+        async def hear() -> None:
+            said.append(await whole(beside))
+
+        pool = transport._callers._transport_for_url(library.URL(server.url))._pool
+        pool._connections.insert(0, Left(take))
+        request = transport._callers.build_request("POST", server.url)
+        async with anyio.create_task_group() as tasks:
+            await Start(transport._callers, request, anyio.CancelScope()).close_left()
+            gate.set()
+        assert said == [b"one"]
+        assert len(pool._connections) == 1
+
+
+async def test_a_call_that_left_its_connection_looks_at_no_other(serve, certificates, library):
+    """Where a pool holds a thousand of them, that takes milliseconds."""
+    server = serve(forever(read, send(head(), part(b"one"))))
+    async with opened(library, certificates) as transport:
+        exchange = transport.exchange(Call(server.url, {}, b"hi"))
+        await exchange.head(anyio.current_time() + 5)
+        assert await exchange.receive(anyio.current_time() + 5) == b"one"
+        pool = transport._callers._transport_for_url(library.URL(server.url))._pool
+        rounds = []
+        assign = pool._assign_requests_to_connections
+        pool._assign_requests_to_connections = lambda: rounds.append(1) or assign()
+        await exchange.aclose()
+        assert (len(rounds), len(pool._connections)) == (1, 0)

@@ -156,6 +156,9 @@ def test_tool_choice(settings, wire):
 def test_system_messages_are_put_together():
     plain = body(system("One."), user("u"), system("Two."))
     assert plain["system"] == "One.\n\nTwo."
+    assert body(system("One."), user("u"), system("\n"))["system"] == "One."
+    blank = Message("system", (TextPart(" "), CachePoint()))
+    assert not {"system"} & (body(system(" "), user("u")).keys() | body(blank, user("u")).keys())
     assert plain["messages"] == [{"role": "user", "content": "u"}]
 
 

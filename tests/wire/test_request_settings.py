@@ -153,6 +153,18 @@ def test_what_only_another_provider_knows_is_refused(dialect):
         assert b'"x"' not in written
 
 
+def test_what_a_model_did_elsewhere_is_not_compared(monkeypatch):
+    """With thousands of such parts it would be quadratic."""
+
+    def fail(*_):
+        raise AssertionError
+
+    monkeypatch.setattr(OpaquePart, "__eq__", fail)
+    searches = [OpaquePart("other", {"number": number}) for number in range(3)]
+    wire = encoded("openai-chat", Message("assistant", (*searches, TextPart("Hi.")), "other"))
+    assert wire["messages"] == [{"role": "assistant", "content": "Hi."}]
+
+
 @pytest.mark.parametrize("dialect", ["openai-chat", "ollama"])
 def test_a_cache_point_is_a_hint(dialect):
     """Providers that cache by themselves need none."""
@@ -176,12 +188,16 @@ def test_a_made_up_name_of_a_call_goes_back_as_servers_take_it(dialect, own):
     assert MADE_UP not in wire
 
 
-def test_a_name_that_a_tool_has_stays():
+@pytest.mark.parametrize("dialect", ["openai-chat", "openai-responses"])
+def test_a_name_that_a_tool_has_stays(dialect):
     """Compatible servers may take what OpenAI does not."""
-    call = Message("assistant", (ToolCallPart("c", "a.b"),))
-    request = Request(model="m", messages=(call,), tools=(ToolSpec("a.b"),))
-    body = DIALECTS["openai-chat"].encode_request(request, QUIRKS)
-    assert body["messages"][0]["tool_calls"][0]["function"]["name"] == "a.b"
+    item = {"type": "function_call", "call_id": "d", "name": "a.b", "arguments": "{}"}
+    calls = ToolCallPart("c", "a.b"), ToolCallPart("d", "a.b", "{}", {"item": item})
+    message = Message("assistant", calls, dialect)
+    request = Request(model="m", messages=(message,), tools=(ToolSpec("a.b"),))
+    written = dump(DIALECTS[dialect].encode_request(request, QUIRKS))
+    assert b"a_b" not in written
+    assert written.count(b'"name":"a.b"') >= len((*calls, *request.tools))
 
 
 CITED = TextPart("So.", {"citations": [{"type": "char_location", "cited_text": "so"}]})

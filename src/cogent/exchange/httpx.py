@@ -148,8 +148,10 @@ class HTTPXExchange:
         except (DeadlineReached, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001 - of two libraries, told apart by name
-            if type(error).__name__ == "HTTPStatusError":  # a hook of the caller's raised for it
-                return self._begin(cast("Any", error).response)
+            if type(error).__name__ == "HTTPStatusError":  # raised by a hook of the caller's
+                answer = cast("Any", error).response
+                if answer.request is self._request:  # and not by one that asks another server
+                    return self._begin(answer)
             fault = head_fault(error)
             fault.__cause__ = None if shows_headers(error) else error
         else:
@@ -214,11 +216,11 @@ class HTTPXExchange:
                 with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
                     await response.aclose()
         finally:
-            try:
+            try:  # asyncio's own cancelling minds no shield, here or above
                 if self._start is not None and not self._whole:
                     with anyio.move_on_after(CLOSE_SECONDS, shield=True), suppress(Exception):
-                        await reset_left_streams(self._start.connection, self._request)
                         await self._start.close_left()
+                        await reset_left_streams(self._start.connection, self._request)
             finally:
                 if self._slot is not None:
                     self._slot.release()

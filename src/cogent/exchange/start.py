@@ -64,11 +64,12 @@ class Start:
             it; a bare stream before there is a protocol, and ``None`` before that.
     """
 
-    __slots__ = ("_pool", "_scope", "connection")
+    __slots__ = ("_pool", "_scope", "_sent", "connection")
 
     def __init__(self, client: Any, request: Any, scope: anyio.CancelScope) -> None:
         self.connection: Any = None
         self._pool = _pool_of(client, request.url)
+        self._sent: Any = None  # the request, as the pool has it
         self._scope: anyio.CancelScope | None = scope
         request.extensions["trace"] = self
 
@@ -77,19 +78,33 @@ class Start:
         self._scope = None
 
     async def close_left(self) -> None:
-        """Close what the pool holds for nobody, once a call has ended before its answer."""
+        """Close what the pool holds for nobody, unless this call has left it as it should.
+
+        To look for that takes some milliseconds where a pool has a thousand connections.
+        """
         pool = self._pool
-        if pool is None:
+        if pool is None or self._has_left():
             return
         others = [sent for sent in pool._requests if sent.request.extensions.get("trace") != self]
         pool._requests[:] = others
         serving = {sent.connection for sent in others}
-        for connection in tuple(pool._connections):
-            free = connection.is_idle() or connection.is_closed() or connection in serving
-            if not free and not is_http2(_innermost(connection)):
-                pool._connections.remove(connection)
-                await connection.aclose()
-        await pool._close_connections(pool._assign_requests_to_connections())
+        left = [
+            each
+            for each in pool._connections
+            if not (each.is_idle() or each.is_closed() or each in serving)
+            if not is_http2(_innermost(each))
+        ]
+        for connection in left:
+            pool._connections.remove(connection)
+        # Nothing was awaited by now: while one is closed, other calls take what was free.
+        await pool._close_connections([*left, *pool._assign_requests_to_connections()])
+
+    def _has_left(self) -> bool:
+        """Tell whether the pool has let go of the request, and got its connection back."""
+        if self._sent is None or self._sent in self._pool._requests:
+            return False
+        used = self._sent.connection
+        return used is None or used.is_idle() or used.is_closed() or is_http2(_innermost(used))
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Take an event of the library."""
@@ -110,7 +125,7 @@ class Start:
         """Find the request's own connection, and see that the pool knows it."""
         for sent in reversed(getattr(self._pool, "_requests", ())):  # it is one of the last
             if sent.request.extensions.get("trace") is self:
-                self.connection = sent.connection
+                self._sent, self.connection = sent, sent.connection
                 if self.connection not in self._pool._connections:
                     self._pool._connections.append(self.connection)
                 break

@@ -60,9 +60,9 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         "max_tokens": _encode_limit(request, quirks),
         "messages": messages,
     }
-    instructions = [m for m in request.messages if m.role == "system"]
+    instructions = _encode_system(request)
     if instructions:
-        body["system"] = _encode_system(instructions, request)
+        body["system"] = instructions
     if request.stream:
         body["stream"] = True
     if request.tools:
@@ -95,10 +95,11 @@ def _encode_limit(request: Request, quirks: Quirks) -> int:
     return limit
 
 
-def _encode_system(messages: list[Message], request: Request) -> object:
+def _encode_system(request: Request) -> object:
+    messages = [message for message in request.messages if message.role == "system"]
     if any(isinstance(part, CachePoint) for message in messages for part in message.parts):
         return [block for message in messages for block in _blocks(message, request)]
-    return "\n\n".join(message.text for message in messages)
+    return "\n\n".join(message.text for message in messages if message.text.strip())
 
 
 def _encode_settings(request: Request) -> Object:

@@ -63,16 +63,7 @@ def decode_request(body: Mapping[str, object]) -> Request:
     """Read a body; fields without a neutral word go to ``settings.extra_body``."""
     stop = body.get("stop")
     texts = [stop] if isinstance(stop, str) else [s for s in items(stop) if isinstance(s, str)]
-    extra = {key: value for key, value in body.items() if key not in _READ}
     tools = objects(body.get("tools"))
-    if not all(_is_plain(tool) for tool in tools):
-        extra.update({key: body[key] for key in _TOOLS if key in body})
-    choice, wanted = body.get("tool_choice"), obj(body.get("response_format"))
-    named = _decode_tool_choice(choice)
-    if choice and named is None:
-        extra["tool_choice"] = choice
-    if text(wanted, "type") not in _FORMATS:
-        extra["response_format"] = wanted
     parallel, streamed = body.get("parallel_tool_calls"), body.get("stream") is True
     asked = obj(body.get("stream_options")).get("include_usage") is True
     return Request(
@@ -90,17 +81,30 @@ def decode_request(body: Mapping[str, object]) -> Request:
             frequency_penalty=number(body, "frequency_penalty"),
             stop=tuple(texts) or None,
             seed=integer(body, "seed"),
-            tool_choice=named,
+            tool_choice=_decode_tool_choice(body.get("tool_choice")),
             parallel_tool_calls=parallel if isinstance(parallel, bool) else None,
-            response_format=_decode_format(wanted),
+            response_format=_decode_format(obj(body.get("response_format"))),
             reasoning_effort=optional(body, "reasoning_effort"),
             logprobs=(integer(body, "top_logprobs") or 0) if body.get("logprobs") else None,
             user=optional(body, "user"),
             metadata=_decode_metadata(body.get("metadata")),
             service_tier=optional(body, "service_tier"),
-            extra_body=extra,
+            extra_body=_without_word(body),
         ),
     )
+
+
+def _without_word(body: Mapping[str, object]) -> dict[str, object]:
+    """Give the fields of which the neutral words do not say all."""
+    extra = {key: value for key, value in body.items() if key not in _READ}
+    if not all(map(_is_plain, objects(body.get("tools")))):
+        extra.update({key: body[key] for key in _TOOLS if key in body})
+    choice, wanted = body.get("tool_choice"), obj(body.get("response_format"))
+    if choice and _decode_tool_choice(choice) is None:
+        extra["tool_choice"] = choice
+    if text(wanted, "type") not in _FORMATS:
+        extra["response_format"] = wanted
+    return extra
 
 
 def _decode_format(wire: Object) -> Literal["json"] | JSONSchema | None:

@@ -50,7 +50,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         ConfigurationError: Something is set or shown that this protocol has no words for.
     """
     settings = request.settings
-    request = without_foreign(request, "openai-chat", "chat completions")
+    request = without_foreign(request, _NAME, "chat completions")
     body: dict[str, object] = {
         "model": request.model,
         "messages": [

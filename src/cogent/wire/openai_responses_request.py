@@ -29,7 +29,7 @@ from .refusal import refuse, refused, unsupported, without_foreign
 from .tool_results import contents, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from ..settings import Settings
     from .dialect import Quirks, Request
@@ -116,12 +116,14 @@ def _encode_format(settings: Settings) -> Object | None:
 
 def _encode_input(request: Request, *, stored: bool) -> list[Object]:
     items: list[Object] = []
+    known = {tool.name for tool in request.tools}
     sent: dict[str, str] = {}  # ids of calls that go back verbatim, with the types of their items
     for message in request.messages:
         match message.role:
             case "assistant":
                 own = message.came_from(_NAME, request.provider)
-                echoed = [item for item in _assistant(message, own=own) if _resolves(item, stored)]
+                given = _assistant(message, known, own=own)
+                echoed = [item for item in given if _resolves(item, stored)]
                 while echoed and echoed[-1].get("type") == "reasoning":
                     echoed.pop()  # cut off there: without what follows it, it is refused
                 items += [_without_null_status(item) for item in echoed]
@@ -173,7 +175,7 @@ def _encode_part(part: Part) -> Object:
             raise refused(part, _API)
 
 
-def _assistant(message: Message, *, own: bool) -> Iterable[Object]:
+def _assistant(message: Message, known: Collection[str], *, own: bool) -> Iterable[Object]:
     """Write what the assistant said: items of the provider's own as they came, else anew."""
     refusals: list[str] = []  # stand in an item that was sent already
     for part in message.parts:
@@ -184,7 +186,7 @@ def _assistant(message: Message, *, own: bool) -> Iterable[Object]:
             item = dict(obj(echo["item"]))
             if isinstance(part, ToolCallPart):
                 item["call_id"] = item.get("call_id") or part.id
-                item["name"] = sound_name(text(item, "name") or part.name)
+                item["name"] = sound_name(text(item, "name") or part.name, known)
             refusals += [text(content, "refusal") for content in objects(item.get("content"))]
             if echo["item"] is not None:
                 yield item
@@ -196,7 +198,7 @@ def _assistant(message: Message, *, own: bool) -> Iterable[Object]:
                 yield said_item(part.text)
             case ToolCallPart():
                 arguments = sound_arguments(part.arguments_json) or "{}"
-                yield call_item(_call_id(part.id), sound_name(part.name), arguments)
+                yield call_item(_call_id(part.id), sound_name(part.name, known), arguments)
             case OpaquePart():
                 yield dict(part.data)
             case _:

@@ -49,7 +49,8 @@ def _own(message: Message, dialect: str, provider: str | None, api: str) -> Mess
         return message
     if not said:
         raise refused(foreign[0], api)
-    return replace(message, parts=tuple(part for part in message.parts if part not in foreign))
+    left_out = {id(part) for part in foreign}
+    return replace(message, parts=tuple(p for p in message.parts if id(p) not in left_out))
 
 
 def refused(part: Part, api: str, mend: str = "leave it out") -> ConfigurationError:
