@@ -211,7 +211,9 @@ def meaning(request, target):
         names.add("max_tokens")
     if target != "gemini":  # which has its own scale
         names |= {"reasoning_effort", "thinking_budget"}
-    facts["tools"] = [] if hidden else list(request.tools)
+    # Bedrock is told of tools that are gone.
+    tools = [tool for tool in request.tools if not tool.description.startswith("No longer")]
+    facts["tools"] = [] if hidden else tools
     return facts | {name: getattr(settings, name) for name in names}
 
 
