@@ -242,6 +242,24 @@ def test_a_document_tells_what_the_stream_tells():
     assert chunks[-1].metadata["tokens"] == Usage(1, 2, 3)
 
 
+@pytest.mark.parametrize("document", [False, True])
+def test_calls_that_share_an_id_are_kept_apart(document):
+    """The second gets an id of its own: servers refuse two results for one."""
+    calls = [
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": f'{{"x":{x}}}'}}
+        for x in (1, 2)
+    ]
+    if document:
+        choice = {"message": {"tool_calls": calls}, "finish_reason": "tool_calls"}
+        wire = json.dumps({"choices": [choice]}).encode()
+        ended = OpenAIChatDecoder().decode_document(wire)[-1]
+    else:
+        ended = turn(*(chat({"tool_calls": [{"index": i, **c}]}) for i, c in enumerate(calls)))
+    assert [call.arguments for call in ended.tool_calls] == [{"x": 1}, {"x": 2}]
+    assert [call.id_generated for call in ended.tool_calls] == [False, True]
+    assert len({call.id for call in ended.tool_calls}) == 2
+
+
 def test_a_document_without_a_reason_is_still_whole():
     chunks = OpenAIChatDecoder().decode_document(b'{"choices":[{"message":{"content":"Hi"}}]}')
     assert chunks[0] == TextChunk("Hi")

@@ -100,6 +100,9 @@ class OpenAIChatDecoder(AdditionsDecoder):
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
         if not objects(document.get("choices")):
             raise ProtocolError("the document is no answer: it has no choices")
+        for choice in objects(document["choices"]):
+            for place, call in enumerate(objects(obj(choice.get("message")).get("tool_calls"))):
+                call.setdefault("index", place)  # their ids may be the same
         self._event(document, "", chunks)
         self._finish(chunks, marker=True)
 
