@@ -188,11 +188,15 @@ class OpenAIChatDecoder(AdditionsDecoder):
         self._leave(chunks)
         if self._calls is None:
             self._calls = CallFragments(self._new_call)
-        name = text(function, "name")
+        custom = {} if function else obj(fragment.get("custom"))  # gateways add it, empty
+        name = text(custom or function, "name")
         block = self._calls.block_for(fragment, name)
+        if custom:
+            block.custom = True
+            block.echo["type"] = "custom"
         if fragment.get("extra_content"):
             block.echo["extra_content"] = fragment["extra_content"]
-        arguments = function.get("arguments")
+        arguments = custom.get("input") if custom else function.get("arguments")
         if isinstance(arguments, dict | list):
             arguments = dump(arguments).decode()
         piece = arguments if isinstance(arguments, str) else ""
