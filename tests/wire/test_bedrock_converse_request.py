@@ -26,6 +26,7 @@ from cogent.messages import (
 )
 from cogent.settings import JSONSchema, Settings
 from cogent.wire import BEDROCK_CONVERSE, Quirks, Request
+from cogent.wire.bedrock_converse_request import GONE
 
 NAME = "bedrock-converse"
 WEATHER = ToolSpec("weather", "Tell it.", {"type": "object", "properties": {}})
@@ -257,7 +258,8 @@ def test_a_conversation_with_calls_always_has_tools():
     assert body["toolConfig"].keys() == {"tools"}
     told = [tool["toolSpec"] for tool in body["toolConfig"]["tools"]]
     assert [tool["name"] for tool in told] == ["a_b", "weather"]
-    assert {tool["description"] for tool in told} == {"No longer available. Do not call it."}
+    assert {tool["description"] for tool in told} == {GONE}
+    assert BEDROCK_CONVERSE.decode_request(body).tools == ()
     assert told[0]["inputSchema"] == {"json": {"type": "object", "properties": {}}}
     assert len(encoded(user("hi"), called, tools=(WEATHER,))["toolConfig"]["tools"]) == 1
 

@@ -211,9 +211,7 @@ def meaning(request, target):
         names.add("max_tokens")
     if target != "gemini":  # which has its own scale
         names |= {"reasoning_effort", "thinking_budget"}
-    # Bedrock is told of tools that are gone.
-    tools = [tool for tool in request.tools if not tool.description.startswith("No longer")]
-    facts["tools"] = [] if hidden else tools
+    facts["tools"] = [] if hidden else list(request.tools)
     return facts | {name: getattr(settings, name) for name in names}
 
 

@@ -36,14 +36,15 @@ if TYPE_CHECKING:
     from ..messages import Medium
     from .dialect import Quirks, Request
 
-__all__ = ("encode_request",)
+__all__ = ("GONE", "encode_request")
 
 _NAME = "bedrock-converse"
+GONE = "No longer available. Do not call it."
+"""What is said of a tool that stands there since it was called, and for nothing else."""
 # Each model has its own name for some of these: they go into extra_body, as fields of
 # additionalModelRequestFields.
 _UNKNOWN = ("top_k", "seed", "presence_penalty", "frequency_penalty", "logprobs", "user")
 _THOUGHTS = ("reasoningContent",)
-_GONE = "No longer available. Do not call it."
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_.:-]")
 _ID_CHARACTERS = 64
 
@@ -127,7 +128,7 @@ def _encode_tools(request: Request) -> Object:
     parts = [part for message in request.messages for part in message.parts]
     called = dict.fromkeys(sound_name(p.name) for p in parts if isinstance(p, ToolCallPart))
     if not request.tools:
-        gone = [_encode_tool(ToolSpec(name, _GONE)) for name in called]
+        gone = [_encode_tool(ToolSpec(name, GONE)) for name in called]
         return {"tools": gone} if gone else {}
     if choice == "none":  # the same as no tools
         if called:

@@ -172,7 +172,9 @@ def _runs(chunks: Sequence[Chunk], calls: Sequence[ToolCall]) -> list[list[Said 
         else:
             runs.append([piece])
         going = "" if isinstance(piece, ReasoningChunk) and piece.signature else kind
-    return [*runs, *([call] for call in (*waiting.values(), *calls[len(indexes) :]))]
+    for call in (*waiting.values(), *calls[len(indexes) :]):
+        runs.append([call])
+    return runs
 
 
 def _whole(run: Sequence[Said | SourceChunk]) -> tuple[Said, Sequence[SourceChunk]]:
