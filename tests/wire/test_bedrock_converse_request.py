@@ -26,6 +26,7 @@ from cogent.messages import (
 )
 from cogent.settings import JSONSchema, Settings
 from cogent.wire import BEDROCK_CONVERSE, Quirks, Request
+from cogent.wire.bedrock_converse_request import GONE
 
 NAME = "bedrock-converse"
 WEATHER = ToolSpec("weather", "Tell it.", {"type": "object", "properties": {}})
@@ -247,6 +248,50 @@ def test_no_tool_is_said_by_having_none():
     called = Message("assistant", (ToolCallPart("t", "weather"),))
     with pytest.raises(ConfigurationError, match="none"):
         encoded(user("hi"), called, tools=(WEATHER,), tool_choice="none")
+
+
+def test_a_conversation_with_calls_always_has_tools():
+    """The service demands them: those that were called, where none can be called any more."""
+    called = Message("assistant", (ToolCallPart("t", "a.b"), ToolCallPart("u", "weather")))
+    again = Message("assistant", (ToolCallPart("v", "weather"),), NAME)
+    body = encoded(user("hi"), called, user("and?"), again, tool_choice="required")
+    assert body["toolConfig"].keys() == {"tools"}
+    told = [tool["toolSpec"] for tool in body["toolConfig"]["tools"]]
+    assert [tool["name"] for tool in told] == ["a_b", "weather"]
+    assert {tool["description"] for tool in told} == {GONE}
+    assert BEDROCK_CONVERSE.decode_request(body).tools == ()
+    assert told[0]["inputSchema"] == {"json": {"type": "object", "properties": {}}}
+    assert len(encoded(user("hi"), called, tools=(WEATHER,))["toolConfig"]["tools"]) == 1
+
+
+def _called(*before, dialect=NAME):
+    return (
+        Message("assistant", (*before, ToolCallPart("t", "f")), dialect),
+        Message("tool", (ToolResultPart("t", "f", "r"),)),
+    )
+
+
+WHY = ReasoningPart("Why", "sig")
+
+
+@pytest.mark.parametrize(
+    ("messages", "thinks"),
+    [
+        (_called(WHY), True),
+        (_called(ReasoningPart(redacted="blob")), True),
+        ((*_called(WHY), *_called()), True),
+        ((*_called(), assistant("Done."), user("And now?")), True),
+        (_called(), False),
+        (_called(WHY, dialect="anthropic"), False),
+        ((*_called(), user("And now?")), False),
+        ((*_called(TextPart("So.")), *_called(WHY)), False),
+    ],
+)
+def test_no_turn_begins_to_think_in_its_middle(messages, thinks):
+    """As where another model, or one without thinking, made the calls that are answered."""
+    body = encoded(user("x"), *messages, tools=(WEATHER,), thinking_budget=2048)
+    switch = body["additionalModelRequestFields"]["thinking"]
+    assert switch["type"] == ("enabled" if thinks else "disabled")
 
 
 def test_extra_body_is_laid_over():

@@ -13,7 +13,10 @@ from cogent.chunks import (
     NoticeChunk,
     OutputChunk,
     RawChunk,
+    ReasoningChunk,
     RetryChunk,
+    ServerToolChunk,
+    SourceChunk,
     TextChunk,
     ToolCall,
     ToolCallChunk,
@@ -23,9 +26,10 @@ from cogent.chunks import (
     Usage,
 )
 from cogent.errors import APIError, BadRequest, RateLimited, ToolCallGenerationError
-from cogent.wire import DIALECTS, OPENAI_CHAT
+from cogent.wire import ANTHROPIC, DIALECTS, OPENAI_CHAT
 from cogent.wire.failure import http_error
 
+from .answer_features import NATIVE_SOURCES
 from .outcome import examples, read
 
 END = {"raw_finish_reason": "stop"}
@@ -135,6 +139,77 @@ def test_a_document_has_the_arguments_that_were_read():
     wire = OPENAI_CHAT.encoder().encode_document([TurnChunk(tool_calls=calls)])
     (turn,) = [c for c in OPENAI_CHAT.decoder().decode_document(wire) if c.kind == "turn"]
     assert [call.arguments_json for call in turn.tool_calls] == ['{"a": 1}', '{"a"']
+
+
+SERVER_TOOLS = {
+    "anthropic": [
+        {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {"query": "q"}},
+        {"type": "web_search_tool_result", "tool_use_id": "s", "content": []},
+    ],
+    "bedrock-converse": [
+        {"toolUse": {"toolUseId": "s", "name": "n", "type": "server_tool_use", "input": {"q": 1}}},
+        {"toolResult": {"toolUseId": "s", "type": "nova_result", "content": [{"text": "r"}]}},
+    ],
+    "gemini": [
+        {"executableCode": {"language": "PYTHON", "code": "1"}},
+        {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "1"}},
+    ],
+}
+
+
+@pytest.mark.parametrize("dialect", SERVER_TOOLS)
+def test_a_document_has_the_blocks_of_the_stream(dialect):
+    ran, found = (ServerToolChunk(payload=payload) for payload in SERVER_TOOLS[dialect])
+    source = SourceChunk(url="u", title="t", raw=NATIVE_SOURCES[dialect])
+    said = [
+        ReasoningChunk(text="Why"), ReasoningChunk(signature="c2lnbjE="),
+        ReasoningChunk(redacted="aGlkZGVu"),
+        ReasoningChunk(text="How"), ReasoningChunk(signature="c2lnbjI="),
+        TextChunk("Looking."), ran, found,
+        ReasoningChunk(text="Unsigned"),
+        ToolCallChunk(id="c", name="f", arguments='{"a":1}'),
+        TextChunk("Found."),
+        ToolCallChunk(index=1, id="d", name="g", arguments='{"b":2}'),
+        TextChunk("Cited."), source,
+        TurnChunk(finish_reason="tool_calls", metadata=END),
+    ]  # fmt: skip
+    streamed = read(dialect, DIALECTS[dialect].encoder().encode_all(said)).body
+    document = DIALECTS[dialect].encoder().encode_document(said)
+    *chunks, _ = DIALECTS[dialect].decoder().decode_document(document)
+    assert chunks == streamed
+    assert [c.signature for c in chunks if getattr(c, "signature", None)] == [
+        "c2lnbjE=",
+        "c2lnbjI=",
+    ]
+    assert [c.payload for c in chunks if c.kind == "server_tool"] == SERVER_TOOLS[dialect]
+
+
+@pytest.mark.parametrize("dialect", SERVER_TOOLS)
+def test_a_document_joins_the_pieces_of_a_block(dialect):
+    """A source, or fragments of calls that mix, end no text: nothing says the same twice."""
+    source = SourceChunk(url="u", title="t", raw=NATIVE_SOURCES[dialect])
+    call, other = ToolCallChunk(id="c", name="f"), ToolCallChunk(index=1, id="d", name="g")
+    said = [
+        TextChunk("a"), source, TextChunk("b"),
+        replace(call, arguments='{"a"'), replace(other, arguments="{}"),
+        replace(call, arguments=":1}"),
+        ReasoningChunk(text="x"), ReasoningChunk(text="y"), ReasoningChunk(), TextChunk(""),
+        TurnChunk(finish_reason="tool_calls", metadata=END),
+    ]  # fmt: skip
+    decoder = DIALECTS[dialect].decoder()
+    turn = decoder.decode_document(DIALECTS[dialect].encoder().encode_document(said))[-1]
+    kinds = [type(part).__name__ for part in decoder.message.parts]
+    assert kinds == ["TextPart", "ToolCallPart", "ToolCallPart", "ReasoningPart"]
+    assert decoder.message.text == "ab"
+    assert [call.arguments for call in turn.tool_calls] == [{"a": 1}, {}]
+
+
+def test_a_document_tells_what_a_stream_tells_of_its_end():
+    details = {"stop_details": {"type": "refusal"}, "container": {"id": "k"}}
+    details["context_management"] = {"applied_edits": []}
+    said = [TextChunk("a"), TurnChunk(finish_reason="refusal", metadata={"details": details})]
+    document = json.loads(ANTHROPIC.encoder().encode_document(said))
+    assert {key: document[key] for key in details} == details
 
 
 def test_keep_alives_change_nothing():

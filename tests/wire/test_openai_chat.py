@@ -21,7 +21,8 @@ from cogent.chunks import (
 )
 from cogent.errors import RateLimited
 from cogent.messages import ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from cogent.wire import OPENAI_CHAT, OpenAIChatDecoder, OpenAIChatEncoder
+from cogent.wire import OPENAI_CHAT, OpenAIChatDecoder, OpenAIChatEncoder, Quirks, Request
+from cogent.wire.blocks import read_call
 from cogent.wire.failure import error_in, http_error
 
 from .frames import DONE, call, chat, sse
@@ -240,6 +241,56 @@ def test_a_document_tells_what_the_stream_tells():
     assert chunks == streamed.chunks
     assert [chunk.kind for chunk in chunks] == ["reasoning", "text", "tool_call", "source", "turn"]
     assert chunks[-1].metadata["tokens"] == Usage(1, 2, 3)
+
+
+@pytest.mark.parametrize("document", [False, True])
+def test_calls_that_share_an_id_are_kept_apart(document):
+    """The second gets an id of its own: servers refuse two results for one."""
+    calls = [
+        {"id": "a", "type": "function", "function": {"name": "f", "arguments": f'{{"x":{x}}}'}}
+        for x in (1, 2)
+    ]
+    if document:
+        choice = {"message": {"tool_calls": calls}, "finish_reason": "tool_calls"}
+        wire = json.dumps({"choices": [choice]}).encode()
+        ended = OpenAIChatDecoder().decode_document(wire)[-1]
+    else:
+        ended = turn(*(chat({"tool_calls": [{"index": i, **c}]}) for i, c in enumerate(calls)))
+    assert [call.arguments for call in ended.tool_calls] == [{"x": 1}, {"x": 2}]
+    assert [call.id_generated for call in ended.tool_calls] == [False, True]
+    assert len({call.id for call in ended.tool_calls}) == 2
+
+
+CUSTOM = {"id": "a", "type": "custom", "custom": {"name": "shell", "input": 'ls "x"'}}
+PLAIN = {"id": "b", "type": "function", "function": {"name": "f", "arguments": '{"x":1}'}}
+CALLS = (
+    ToolCall("a", "shell", 'ls "x"', {"input": 'ls "x"'}, custom=True),
+    ToolCall("b", "f", '{"x":1}', {"x": 1}),
+)
+
+
+def test_custom_calls_come_in_pieces():
+    """Their input is plain text; some gateways add an empty ``custom`` to other calls."""
+    start = {**CUSTOM, "custom": {"name": "shell", "input": ""}}
+    pieces = [{"index": 0, "custom": {"input": piece}} for piece in ("ls ", '"x"')]
+    fragments = [{"index": 0, **start}, *pieces, {"index": 1, **PLAIN, "custom": {}}]
+    outcome = read("openai-chat", b"".join(chat({"tool_calls": [f]}) for f in fragments) + DONE)
+    assert outcome.turn.tool_calls == CALLS
+    assert [c.arguments for c in outcome.body] == ["", "ls ", '"x"', '{"x":1}']
+
+
+def test_custom_calls_go_back_as_they_came():
+    wire = {"role": "assistant", "content": None, "tool_calls": [CUSTOM, PLAIN]}
+    decoder = OpenAIChatDecoder()
+    document = {"choices": [{"message": wire, "finish_reason": "tool_calls"}]}
+    *_, ended = chunks = decoder.decode_document(json.dumps(document).encode())
+    assert ended.tool_calls == CALLS
+    assert [read_call(part) for part in decoder.message.parts] == list(CALLS)
+    sent = OPENAI_CHAT.encode_request(Request(model="m", messages=(decoder.message,)), Quirks())
+    assert sent["messages"] == [wire]
+    assert OPENAI_CHAT.decode_request(sent).messages == (decoder.message,)
+    written = json.loads(OpenAIChatEncoder().encode_document(chunks))
+    assert written["choices"][0]["message"] == wire
 
 
 def test_a_document_without_a_reason_is_still_whole():

@@ -11,6 +11,7 @@ from ..chunks import (
     ServerToolChunk,
     SourceChunk,
     TextChunk,
+    ToolCall,
     ToolCallChunk,
     TurnChunk,
     Usage,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..errors import APIError
+    from .encoder import Said
 
 __all__ = ("AnthropicEncoder", "error_body")
 
@@ -89,24 +91,9 @@ class AnthropicEncoder(Encoder):
     def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
         """Write the whole answer as one document."""
         said = joined(chunks)
-        content: list[Object] = []
-        if said.reasoning or said.signature:
-            thinking: Object = {"type": "thinking", "thinking": said.reasoning}
-            content.append({**thinking, "signature": said.signature or ""})
-        if said.text:
-            citations = [_citation(source) for source in said.sources]
-            text: Object = {"type": "text", "text": said.text}
-            content.append({**text, "citations": citations} if citations else text)
-        for call in said.calls:
-            block: Object = {"type": "tool_use", "id": call.id, "name": call.name}
-            content.append({**block, "input": dict(call.arguments or {})})
-        message: Object = {
-            **self._message(),
-            "content": content,
-            "stop_reason": self.finish_word(said.turn),
-            "stop_sequence": said.metadata.get("stop_sequence"),
-            "usage": _usage_object(said.tokens),
-        }
+        content = [_whole_block(block, sources) for block, sources in said.blocks]
+        stop, beside = self._end(said.turn)
+        message = {**self._message(), "content": [b for b in content if b], **stop, **beside}
         return dump(message)
 
     def keep_alive(self) -> bytes:
@@ -173,20 +160,40 @@ class AnthropicEncoder(Encoder):
         }
 
     def _turn(self, chunk: TurnChunk) -> bytes:
-        metadata = chunk.metadata or {}
-        told, tokens = metadata.get("details", {}), metadata.get("tokens")
-        end: Object = {
-            "type": "message_delta",
-            "delta": {
-                "stop_reason": self.finish_word(chunk),
-                "stop_sequence": metadata.get("stop_sequence"),
-                **{key: told[key] for key in ("stop_details", "container") if key in told},
-            },
-        }
-        if "context_management" in told:
-            end["context_management"] = told["context_management"]
-        end["usage"] = _usage_object(tokens)
+        stop, beside = self._end(chunk)
+        end: Object = {"type": "message_delta", "delta": stop, **beside}
         return self._begin() + self._stop() + _event(end) + _event({"type": "message_stop"})
+
+    def _end(self, turn: TurnChunk) -> tuple[Object, Object]:
+        """Give what is said of the end: the fields of its ``delta``, and those beside it."""
+        metadata = turn.metadata or {}
+        told, tokens = metadata.get("details", {}), metadata.get("tokens")
+        stop: Object = {
+            "stop_reason": self.finish_word(turn),
+            "stop_sequence": metadata.get("stop_sequence"),
+            **{key: told[key] for key in ("stop_details", "container") if key in told},
+        }
+        beside = {key: told[key] for key in ("context_management",) if key in told}
+        return stop, {**beside, "usage": _usage_object(tokens)}
+
+
+def _whole_block(block: Said, sources: Sequence[SourceChunk]) -> Object:
+    """Give a block as a document has it; ``{}`` for one that says nothing, or has no place."""
+    match block:
+        case TextChunk(content) if content or sources:
+            said: Object = {"type": "text", "text": content}
+            return {**said, "citations": list(map(_citation, sources))} if sources else said
+        case ReasoningChunk(redacted=str(data)):
+            return {"type": "redacted_thinking", "data": data}
+        case ReasoningChunk(text=thought, signature=signature) if thought or signature:
+            return {"type": "thinking", "thinking": thought, "signature": signature or ""}
+        case ToolCall():
+            call: Object = {"type": "tool_use", "id": block.id, "name": block.name}
+            return {**call, "input": dict(block.arguments or {})}
+        case ServerToolChunk():
+            return dict(block.payload)
+        case _:
+            return {}
 
 
 def _citation(source: SourceChunk) -> Object:

@@ -29,6 +29,7 @@ from .blocks import parse_arguments
 from .call_names import sound_name
 from .fields import Object, dump, objects, text
 from .refusal import refuse, refused, unsupported, without_foreign
+from .thoughts import goes_on_without_thoughts
 from .tool_results import contents, media_apart
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         if choice:
             body["tool_choice"] = choice
     body.update(_encode_settings(request))
-    if settings.thinking_budget and _goes_on_without_thoughts(messages):
+    firsts = [(m["role"], text(next(iter(objects(m["content"])), {}), "type")) for m in messages]
+    if settings.thinking_budget and goes_on_without_thoughts(firsts, _THOUGHTS, "tool_result"):
         body["thinking"] = {"type": "disabled"}
     return {**body, **settings.extra_body}
 
@@ -122,22 +124,6 @@ def _encode_thinking(settings: Settings) -> Object | None:
     if budget is None:
         return {"type": "disabled"} if settings.reasoning_effort == "none" else None
     return {"type": "enabled", "budget_tokens": budget} if budget else {"type": "disabled"}
-
-
-def _goes_on_without_thoughts(messages: list[Object]) -> bool:
-    """Tell whether calls are answered of a turn that began without thinking, as another model's.
-
-    A turn is thought through from its beginning or not at all: to begin in it is refused.
-    """
-    began = None
-    for message in reversed(messages):
-        first = text(next(iter(objects(message["content"])), {}), "type")
-        if message["role"] == "assistant":
-            began = first
-        elif first != "tool_result":
-            break
-    unthought = began is not None and began not in _THOUGHTS
-    return unthought and messages[-1]["role"] == "user"
 
 
 def _encode_output(request: Request) -> Object:

@@ -11,6 +11,7 @@ from ..chunks import (
     ServerToolChunk,
     SourceChunk,
     TextChunk,
+    ToolCall,
     ToolCallChunk,
     TurnChunk,
     Usage,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..chunks import FinishReason
+    from .encoder import Said
 
 __all__ = ("BedrockConverseEncoder", "error_body")
 
@@ -112,22 +114,8 @@ class BedrockConverseEncoder(Encoder):
     def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
         """Write the whole answer as one document."""
         said = joined(chunks)
-        content: list[Object] = []
-        if said.reasoning or said.signature:
-            thought: Object = {"text": said.reasoning}
-            signed = {**thought, "signature": said.signature} if said.signature else thought
-            content.append({"reasoningContent": {"reasoningText": signed}})
-        if said.text and said.sources:
-            citations = [dict(source.raw) for source in said.sources]
-            cited: Object = {"content": [{"text": said.text}], "citations": citations}
-            content.append({"citationsContent": cited})
-        elif said.text:
-            content.append({"text": said.text})
-        pictures = [chunk for chunk in chunks if isinstance(chunk, MediaChunk)]
-        content.extend(_picture(chunk, {"bytes": chunk.data}) for chunk in pictures)
-        for call in said.calls:
-            block: Object = {"toolUseId": call.id, "name": call.name}
-            content.append({"toolUse": {**block, "input": dict(call.arguments or {})}})
+        blocks = [_whole_block(block, sources) for block, sources in said.blocks]
+        content = [block for block in blocks if block]
         stop, metadata = _end(said.turn, self.finish_word(said.turn))
         message: Object = {"role": "assistant", "content": content}
         return dump({"output": {"message": message}, **stop, **metadata})
@@ -166,7 +154,7 @@ class BedrockConverseEncoder(Encoder):
         return b""
 
     def _image(self, chunk: MediaChunk) -> bytes:
-        if chunk.media_type is not None and not chunk.media_type.startswith("image/"):
+        if not _is_image(chunk):
             return b""
         delta: Object = {"image": {"source": {"bytes": chunk.data}}}
         return self._block("", _picture(chunk)) + self._delta(delta) + self._stop()
@@ -201,6 +189,31 @@ class BedrockConverseEncoder(Encoder):
         stop, metadata = _end(chunk, self.finish_word(chunk))
         head = self._begin() + self._stop()
         return head + _event("messageStop", **stop) + _event("metadata", **metadata)
+
+
+def _whole_block(block: Said, sources: Sequence[SourceChunk]) -> Object:
+    """Give a block as a document has it; ``{}`` for one that says nothing, or has no place."""
+    match block:
+        case TextChunk(content) if sources:
+            said = [{"text": content}] if content else []
+            cited = {"content": said, "citations": [dict(source.raw) for source in sources]}
+            return {"citationsContent": cited}
+        case TextChunk(content):
+            return {"text": content} if content else {}
+        case ReasoningChunk(redacted=str(data)):
+            return {"reasoningContent": {"redactedContent": data}}
+        case ReasoningChunk(text=thought, signature=signature) if thought or signature:
+            signed = {"signature": signature} if signature else {}
+            return {"reasoningContent": {"reasoningText": {"text": thought, **signed}}}
+        case ToolCall():
+            call: Object = {"toolUseId": block.id, "name": block.name}
+            return {"toolUse": {**call, "input": dict(block.arguments or {})}}
+        case ServerToolChunk():
+            return dict(block.payload)
+        case MediaChunk() if _is_image(block):
+            return _picture(block, {"bytes": block.data})
+        case _:
+            return {}
 
 
 def _end(turn: TurnChunk, word: str | None) -> tuple[Object, Object]:
@@ -256,6 +269,10 @@ def _facts(error: APIError, word: str | None, field: str) -> Object:
     own = error.type if error.type and error.type.endswith("Exception") else None
     kind = word or own or _ERROR_TYPES.get(status, "InternalServerException")
     return {field: kind, "message": error.message}
+
+
+def _is_image(chunk: MediaChunk) -> bool:
+    return chunk.media_type is None or chunk.media_type.startswith("image/")
 
 
 def _picture(chunk: MediaChunk, source: Object | None = None) -> Object:

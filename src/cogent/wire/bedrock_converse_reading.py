@@ -20,6 +20,7 @@ from ..messages import (
 )
 from ..settings import JSONSchema, Settings
 from .bedrock_converse_media import read_media
+from .bedrock_converse_request import GONE
 from .dialect import Request
 from .fields import Object, dump, integer, items, number, obj, objects, optional, text
 from .tool_results import gathered, results_apart
@@ -46,6 +47,7 @@ def decode_request(body: Mapping[str, object]) -> Request:
     tools = obj(body.get("toolConfig"))
     if len(_specs(tools)) < len(objects(tools.get("tools"))):
         extra["toolConfig"] = tools  # there are others than ours, and the order counts
+    specs = [_decode_tool(obj(tool["toolSpec"])) for tool in _specs(tools)]
     choice = obj(tools.get("toolChoice"))
     named = {"auto": "auto", "any": "required"}.get(next(iter(choice), ""))
     inference, output = _taken(extra, "inferenceConfig"), _taken(extra, "outputConfig")
@@ -70,7 +72,7 @@ def decode_request(body: Mapping[str, object]) -> Request:
     return Request(
         model="",
         messages=tuple(messages),
-        tools=tuple(_decode_tool(obj(t["toolSpec"])) for t in _specs(tools)),
+        tools=tuple(tool for tool in specs if tool.description != GONE),
         settings=settings,
     )
 

@@ -27,20 +27,24 @@ from ..messages import (
 from .bedrock_converse_media import encode_media
 from .blocks import parse_arguments
 from .call_names import sound_name
-from .fields import Object, dump, items, obj
+from .fields import Object, dump, items, obj, objects
 from .refusal import refuse, refused, unsupported, without_foreign
+from .thoughts import goes_on_without_thoughts
 from .tool_results import media_apart
 
 if TYPE_CHECKING:
     from ..messages import Medium
     from .dialect import Quirks, Request
 
-__all__ = ("encode_request",)
+__all__ = ("GONE", "encode_request")
 
 _NAME = "bedrock-converse"
+GONE = "No longer available. Do not call it."
+"""What is said of a tool that stands there since it was called, and for nothing else."""
 # Each model has its own name for some of these: they go into extra_body, as fields of
 # additionalModelRequestFields.
 _UNKNOWN = ("top_k", "seed", "presence_penalty", "frequency_penalty", "logprobs", "user")
+_THOUGHTS = ("reasoningContent",)
 _FOREIGN = re.compile(r"[^a-zA-Z0-9_.:-]")
 _ID_CHARACTERS = 64
 
@@ -56,7 +60,8 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
     settings = request.settings
     refuse(request, "Bedrock", *_UNKNOWN)
     request = without_foreign(request, _NAME, "Bedrock")
-    body: dict[str, object] = {"messages": _messages(request)}
+    messages = _messages(request)
+    body: dict[str, object] = {"messages": messages}
     instructions = [
         block
         for message in request.messages
@@ -71,7 +76,7 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         ("outputConfig", _encode_output(request)),
         ("requestMetadata", dict(settings.metadata or {})),
         ("serviceTier", {"type": settings.service_tier} if settings.service_tier else {}),
-        ("additionalModelRequestFields", _encode_thinking(settings.thinking_budget)),
+        ("additionalModelRequestFields", _encode_thinking(settings.thinking_budget, messages)),
     ):
         if value:
             body[name] = value
@@ -93,10 +98,12 @@ def _encode_inference(request: Request) -> Object:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _encode_thinking(budget: int | None) -> Object:
+def _encode_thinking(budget: int | None, messages: list[Object]) -> Object:
     if budget is None:
         return {}
-    switch = {"type": "enabled", "budget_tokens": budget} if budget else {"type": "disabled"}
+    firsts = [(m["role"], next(iter(objects(m["content"])[0]))) for m in messages]
+    thinks = budget and not goes_on_without_thoughts(firsts, _THOUGHTS, "toolResult")
+    switch = {"type": "enabled", "budget_tokens": budget} if thinks else {"type": "disabled"}
     return {"thinking": switch}
 
 
@@ -117,11 +124,14 @@ def _encode_tools(request: Request) -> Object:
     choice = request.settings.tool_choice
     if request.settings.parallel_tool_calls is False:
         raise unsupported(request, "Bedrock cannot forbid parallel tool calls")
+    # Calls in the conversation demand that there are tools.
+    parts = [part for message in request.messages for part in message.parts]
+    called = dict.fromkeys(sound_name(p.name) for p in parts if isinstance(p, ToolCallPart))
     if not request.tools:
-        return {}
-    if choice == "none":
-        # The same as no tools; but calls in the conversation demand that there are some.
-        if any(isinstance(part, ToolCallPart) for m in request.messages for part in m.parts):
+        gone = [_encode_tool(ToolSpec(name, GONE)) for name in called]
+        return {"tools": gone} if gone else {}
+    if choice == "none":  # the same as no tools
+        if called:
             raise unsupported(
                 request, "Bedrock has no tool_choice='none' in a conversation with calls"
             )

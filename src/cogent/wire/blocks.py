@@ -14,7 +14,7 @@ from ..chunks import ToolCall
 from ..errors import ArgumentsTooLarge, ProtocolError
 from ..framing import loads
 from ..messages import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from .fields import dump, mended
+from .fields import dump, mended, obj
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -178,8 +178,8 @@ def tool_calls(blocks: Iterable[Block]) -> tuple[ToolCall, ...]:
 
 def read_call(part: ToolCallPart) -> ToolCall:
     """Give the call that a part of a message is."""
-    item = part.echo.get("item")
-    custom = isinstance(item, dict) and item.get("type") == "custom_tool_call"
+    kind = obj(part.echo.get("item")).get("type") or part.echo.get("type")
+    custom = kind in ("custom_tool_call", "custom")
     text = part.arguments_json
     parsed = {"input": text} if custom else parse_arguments(text)
     return ToolCall(part.id, part.name, text, parsed, custom)

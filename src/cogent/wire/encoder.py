@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from ..chunks import (
     Chunk,
@@ -12,6 +12,7 @@ from ..chunks import (
     MediaChunk,
     ReasoningChunk,
     RefusalChunk,
+    ServerToolChunk,
     SourceChunk,
     TextChunk,
     ToolCall,
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from ..chunks import Metadata
     from ..errors import APIError
 
-__all__ = ("Encoder", "Joined", "joined")
+__all__ = ("Encoder", "Joined", "Said", "joined")
+
+Said: TypeAlias = TextChunk | ReasoningChunk | ToolCall | ServerToolChunk | MediaChunk
+"""One block of an answer, whole."""
 
 
 class Encoder(ABC):
@@ -103,11 +107,15 @@ class Encoder(ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """An answer whose pieces were put together."""
+    """An answer whose pieces were put together.
 
+    Attributes:
+        blocks: The blocks that a stream of the answer has, in its order, each with its sources.
+    """
+
+    blocks: Sequence[tuple[Said, Sequence[SourceChunk]]]
     text: str
     reasoning: str
-    signature: str | None
     refusal: str
     sources: tuple[SourceChunk, ...]
     media: tuple[MediaChunk, ...]
@@ -122,18 +130,64 @@ def joined(chunks: Sequence[Chunk]) -> Joined:
     turn = next((chunk for chunk in chunks if isinstance(chunk, TurnChunk)), TurnChunk())
     thoughts = [chunk for chunk in chunks if isinstance(chunk, ReasoningChunk)]
     metadata: Metadata = turn.metadata or {}
+    calls = tuple(turn.tool_calls) or _assembled(chunks)
     return Joined(
+        blocks=[_whole(run) for run in _runs(chunks, calls)],
         text="".join(chunk.content for chunk in chunks if isinstance(chunk, TextChunk)),
         reasoning="".join(chunk.text for chunk in thoughts),
-        signature=next((c.signature for c in thoughts if c.signature), None),
         refusal="".join(chunk.text for chunk in chunks if isinstance(chunk, RefusalChunk)),
         sources=tuple(chunk for chunk in chunks if isinstance(chunk, SourceChunk)),
         media=tuple(chunk for chunk in chunks if isinstance(chunk, MediaChunk)),
-        calls=tuple(turn.tool_calls) or _assembled(chunks),
+        calls=calls,
         turn=turn,
         tokens=metadata.get("tokens"),
         metadata=metadata,
     )
+
+
+def _runs(chunks: Sequence[Chunk], calls: Sequence[ToolCall]) -> list[list[Said | SourceChunk]]:
+    """Give the pieces of each block; a call is whole, where its first fragment was.
+
+    A text or a thought goes on until another block begins; its signature ends a thought.
+    """
+    indexes = sorted({c.index for c in chunks if isinstance(c, ToolCallChunk) and c.name})
+    waiting = dict(zip(indexes, calls, strict=False))
+    runs: list[list[Said | SourceChunk]] = []
+    going = ""  # which kind goes on
+    for chunk in chunks:
+        piece: Said | SourceChunk
+        match chunk:
+            case TextChunk() | SourceChunk():
+                kind, piece = "text", chunk
+            case ReasoningChunk(redacted=None):
+                kind, piece = "thought", chunk
+            case ReasoningChunk() | ServerToolChunk() | MediaChunk():
+                kind, piece = "", chunk
+            case ToolCallChunk() if chunk.index in waiting:
+                kind, piece = "", waiting.pop(chunk.index)
+            case _:
+                continue
+        if kind and kind == going:
+            runs[-1].append(piece)
+        else:
+            runs.append([piece])
+        going = "" if isinstance(piece, ReasoningChunk) and piece.signature else kind
+    for call in (*waiting.values(), *calls[len(indexes) :]):
+        runs.append([call])
+    return runs
+
+
+def _whole(run: Sequence[Said | SourceChunk]) -> tuple[Said, Sequence[SourceChunk]]:
+    match run[0]:
+        case TextChunk() | SourceChunk():
+            text = "".join(piece.content for piece in run if isinstance(piece, TextChunk))
+            return TextChunk(text), [piece for piece in run if isinstance(piece, SourceChunk)]
+        case ReasoningChunk(redacted=None):
+            thoughts = [piece for piece in run if isinstance(piece, ReasoningChunk)]
+            thought = "".join(piece.text for piece in thoughts)
+            return ReasoningChunk(text=thought, signature=thoughts[-1].signature), ()
+        case block:
+            return block, ()
 
 
 def _assembled(chunks: Sequence[Chunk]) -> tuple[ToolCall, ...]:
@@ -144,4 +198,4 @@ def _assembled(chunks: Sequence[Chunk]) -> tuple[ToolCall, ...]:
             block = blocks.setdefault(chunk.index, Block("call", index=chunk.index))
             block.id, block.name = chunk.id or block.id, chunk.name or block.name
             block.write(chunk.arguments)
-    return tool_calls(blocks.values())
+    return tool_calls(blocks[index] for index in sorted(blocks))

@@ -12,6 +12,7 @@ from ..chunks import (
     ServerToolChunk,
     SourceChunk,
     TextChunk,
+    ToolCall,
     ToolCallChunk,
     TurnChunk,
     Usage,
@@ -87,12 +88,7 @@ class GeminiEncoder(Encoder):
     def encode_document(self, chunks: Sequence[Chunk]) -> bytes:
         """Write the whole answer as one response."""
         said = joined(chunks)
-        parts: list[Object] = [
-            _thought(said.reasoning, said.signature),
-            {"text": said.text} if said.text else {},
-            *(_part(chunk) for chunk in chunks if isinstance(chunk, MediaChunk | ServerToolChunk)),
-            *(_call(call.name, call.id, call.arguments or {}) for call in said.calls),
-        ]
+        parts = [_part(block) for block, _ in said.blocks if block != TextChunk()]
         sources = _source_fields(said.sources)
         return dump(self._end(said.turn, [part for part in parts if part], **sources))
 
@@ -119,8 +115,8 @@ class GeminiEncoder(Encoder):
         return {**response, "modelVersion": self.model, "responseId": self.response_id}
 
 
-def _part(chunk: Chunk) -> Object:
-    """Give the part that a chunk becomes; ``{}`` if there is none."""
+def _part(chunk: Chunk | ToolCall) -> Object:
+    """Give the part that a chunk or a whole call becomes; ``{}`` if there is none."""
     match chunk:
         case TextChunk():
             return {"text": chunk.content}
@@ -134,6 +130,8 @@ def _part(chunk: Chunk) -> Object:
                     "not fragments"
                 )
             return _call(chunk.name, chunk.id, arguments)
+        case ToolCall():
+            return _call(chunk.name, chunk.id, chunk.arguments or {})
         case MediaChunk():
             kind = {} if chunk.media_type is None else {"mimeType": chunk.media_type}
             return {"inlineData": {**kind, "data": chunk.data}}

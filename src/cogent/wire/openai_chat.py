@@ -100,6 +100,9 @@ class OpenAIChatDecoder(AdditionsDecoder):
     def _document(self, document: Object, chunks: list[Chunk]) -> None:
         if not objects(document.get("choices")):
             raise ProtocolError("the document is no answer: it has no choices")
+        for choice in objects(document["choices"]):
+            for place, call in enumerate(objects(obj(choice.get("message")).get("tool_calls"))):
+                call.setdefault("index", place)  # their ids may be the same
         self._event(document, "", chunks)
         self._finish(chunks, marker=True)
 
@@ -185,11 +188,15 @@ class OpenAIChatDecoder(AdditionsDecoder):
         self._leave(chunks)
         if self._calls is None:
             self._calls = CallFragments(self._new_call)
-        name = text(function, "name")
+        custom = {} if function else obj(fragment.get("custom"))  # gateways add it, empty
+        name = text(custom or function, "name")
         block = self._calls.block_for(fragment, name)
+        if custom:
+            block.custom = True
+            block.echo["type"] = "custom"
         if fragment.get("extra_content"):
             block.echo["extra_content"] = fragment["extra_content"]
-        arguments = function.get("arguments")
+        arguments = custom.get("input") if custom else function.get("arguments")
         if isinstance(arguments, dict | list):
             arguments = dump(arguments).decode()
         piece = arguments if isinstance(arguments, str) else ""

@@ -176,6 +176,9 @@ class OpenAIChatEncoder(Encoder):
 
 def _whole_call(call: ToolCall) -> Object:
     """Write a call; arguments that cannot be read are passed on as they are."""
+    if call.custom:
+        custom = {"name": call.name, "input": call.arguments_json}
+        return {"id": call.id, "type": "custom", "custom": custom}
     arguments = sound_arguments(call.arguments_json) or call.arguments_json
     function = {"name": call.name, "arguments": arguments}
     return {"id": call.id, "type": "function", "function": function}

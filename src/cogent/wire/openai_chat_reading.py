@@ -187,11 +187,18 @@ def _decode_assistant(message: Object) -> Message:
     if text(message, "refusal"):
         parts.append(RefusalPart(text(message, "refusal")))
     for call in objects(message.get("tool_calls")):
-        function = obj(call.get("function"))
-        name, arguments = text(function, "name"), text(function, "arguments")
-        echo = {key: call[key] for key in ("extra_content",) if call.get(key)}
-        parts.append(ToolCallPart(text(call, "id"), name, arguments, echo))
+        parts.append(_decode_call(call))
     return Message("assistant", tuple(parts), "openai-chat")
+
+
+def _decode_call(call: Object) -> ToolCallPart:
+    function, custom = obj(call.get("function")), obj(call.get("custom"))
+    echo = {key: call[key] for key in ("extra_content",) if call.get(key)}
+    if custom and not function:
+        name, given = text(custom, "name"), text(custom, "input")
+        return ToolCallPart(text(call, "id"), name, given, {**echo, "type": "custom"})
+    name, given = text(function, "name"), text(function, "arguments")
+    return ToolCallPart(text(call, "id"), name, given, echo)
 
 
 def _decode_said(content: object) -> Iterable[Part]:

@@ -211,6 +211,9 @@ def _encode_assistant(message: Message, request: Request, quirks: Quirks) -> Obj
 def _encode_call(
     call: ToolCallPart, known: Collection[str], quirks: Quirks, *, own: bool
 ) -> Object:
+    if own and call.echo.get("type") == "custom":
+        custom = {"name": call.name, "input": call.arguments_json}
+        return {"id": _call_id(call.id, quirks), **call.echo, "custom": custom}
     name = call.name if call.name in known else sound_name(call.name)
     return {
         "id": _call_id(call.id, quirks),
