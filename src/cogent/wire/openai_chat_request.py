@@ -214,11 +214,13 @@ def _encode_call(
     if own and call.echo.get("type") == "custom":
         custom = {"name": call.name, "input": call.arguments_json}
         return {"id": _call_id(call.id, quirks), **call.echo, "custom": custom}
-    name = call.name if call.name in known else sound_name(call.name)
     return {
         "id": _call_id(call.id, quirks),
         "type": "function",
-        "function": {"name": name, "arguments": sound_arguments(call.arguments_json) or "{}"},
+        "function": {
+            "name": sound_name(call.name, known),
+            "arguments": sound_arguments(call.arguments_json) or "{}",
+        },
         **(call.echo if own else {}),
     }
 
