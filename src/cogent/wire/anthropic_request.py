@@ -72,10 +72,15 @@ def encode_request(request: Request, quirks: Quirks) -> dict[str, object]:
         if choice:
             body["tool_choice"] = choice
     body.update(_encode_settings(request))
-    firsts = [(m["role"], text(next(iter(objects(m["content"])), {}), "type")) for m in messages]
-    if settings.thinking_budget and goes_on_without_thoughts(firsts, _THOUGHTS, "tool_result"):
-        body["thinking"] = {"type": "disabled"}
+    if settings.thinking_budget:
+        firsts = [(m["role"], _first_kind(m)) for m in messages]
+        if goes_on_without_thoughts(firsts, _THOUGHTS, "tool_result"):
+            body["thinking"] = {"type": "disabled"}
     return {**body, **settings.extra_body}
+
+
+def _first_kind(message: Object) -> str:
+    return text(next(iter(objects(message["content"])), {}), "type")
 
 
 def _encode_limit(request: Request, quirks: Quirks) -> int:

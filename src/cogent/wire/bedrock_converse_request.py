@@ -120,18 +120,23 @@ def _encode_output(request: Request) -> Object:
     return config
 
 
+def _called(request: Request) -> list[str]:
+    """Give the names of the tools that the model has called, each once."""
+    parts = [part for message in request.messages for part in message.parts]
+    names = (sound_name(part.name) for part in parts if isinstance(part, ToolCallPart))
+    return list(dict.fromkeys(names))
+
+
 def _encode_tools(request: Request) -> Object:
     choice = request.settings.tool_choice
     if request.settings.parallel_tool_calls is False:
         raise unsupported(request, "Bedrock cannot forbid parallel tool calls")
-    # Calls in the conversation demand that there are tools.
-    parts = [part for message in request.messages for part in message.parts]
-    called = dict.fromkeys(sound_name(p.name) for p in parts if isinstance(p, ToolCallPart))
     if not request.tools:
-        gone = [_encode_tool(ToolSpec(name, GONE)) for name in called]
+        # Calls in the conversation demand that there are tools.
+        gone = [_encode_tool(ToolSpec(name, GONE)) for name in _called(request)]
         return {"tools": gone} if gone else {}
     if choice == "none":  # the same as no tools
-        if called:
+        if _called(request):
             raise unsupported(
                 request, "Bedrock has no tool_choice='none' in a conversation with calls"
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..chunks import (
     Chunk,
@@ -69,8 +69,17 @@ class OpenAIResponsesEncoder(Encoder):
     calls = "apart"
     refusals = True
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self,
+        *,
+        model: str = "emulated",
+        response_id: str = "resp-1",
+        created: int = 1_700_000_000,
+        usage_apart: bool = True,
+    ) -> None:
+        super().__init__(
+            model=model, response_id=response_id, created=created, usage_apart=usage_apart
+        )
         self._sequence = 0
         self._count = 0
         self._output: dict[int, Object] = {}  # finished items by index
